@@ -1,0 +1,1 @@
+"""The oaktree server."""

@@ -1,0 +1,77 @@
+"""The admin endpoint, /_admin on every cloud: faults, settings, counts, and what the cloud holds.
+
+It answers {"error": ...} with 400 to what it cannot do. Nothing here is counted as a call.
+"""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from .cloud import Cloud
+from .faults import Fault
+from .items import Item, Row, Table
+from .seed import add_servers
+
+Answer = tuple[int, bytes, dict[str, str]]
+
+
+async def answer(cloud: Cloud, request: Request) -> Answer:
+    path = request.url.path.removeprefix("/_admin/").strip("/").split("/")
+    raw = await request.body()
+    status = 200
+    try:
+        body = orjson.loads(raw) if raw else {}
+        shown = _serve(cloud, request.method, path, body)
+    except (KeyError, TypeError, ValueError) as error:
+        status, shown = 400, {"error": str(error)}
+    return status, orjson.dumps(shown, default=list), {"content-type": "application/json"}
+
+
+def _serve(cloud: Cloud, method: str, path: list[str], body: Row) -> Any:
+    match method, path:
+        case "GET", ["calls"]:
+            return cloud.calls.report()
+        case "DELETE", ["calls"]:
+            cloud.calls.reset()
+        case "POST", ["faults"]:
+            cloud.faults.planted.append(Fault.parse(body))
+        case "DELETE", ["faults"]:
+            cloud.faults.planted.clear()
+        case "PATCH", ["settings"]:
+            cloud.settings.change(body)
+        case "DELETE", ["tokens"]:
+            cloud.tokens.clear()
+        case "POST", ["servers", region]:
+            return add_servers(cloud.regions[region], **body)
+        case "GET", [region, table]:
+            return list(_table(cloud, region, table))
+        case "POST", [region, table]:
+            return _table(cloud, region, table).add(body)
+        case "GET", [region, table, *key]:
+            return _item(cloud, region, table, key)
+        case "PATCH", [region, table, *key]:
+            item = _item(cloud, region, table, key)
+            item.change(**body)
+            return item
+        case "DELETE", [region, table, *key]:
+            _table(cloud, region, table).remove("/".join(key))
+        case _:
+            raise ValueError(f"nothing is at {method} {'/'.join(path)}")
+    return {}
+
+
+def _table(cloud: Cloud, region: str, table: str) -> Table:
+    if region not in cloud.regions:
+        raise ValueError(f"{cloud.name} has no region {region}")
+    tables = cloud.regions[region].tables
+    if table not in tables:
+        raise ValueError(f"there are {', '.join(tables)}, but no {table}")
+    return tables[table]
+
+
+def _item(cloud: Cloud, region: str, table: str, key: list[str]) -> Item:
+    item = _table(cloud, region, table).get("/".join(key))
+    if item is None:
+        raise ValueError(f"{table} of {cloud.name} in {region} has no {'/'.join(key)}")
+    return item

@@ -1,0 +1,30 @@
+"""What was asked of a cloud: how often, how many at once, how many the client gave up on."""
+
+from collections import Counter
+from typing import Any
+
+
+class Calls:
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self.kinds: Counter[str] = Counter()
+        self.most_in_flight = self.in_flight
+        self.cut = 0
+
+    def enter(self) -> None:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def leave(self) -> None:
+        self.in_flight -= 1
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "kinds": dict(self.kinds),
+            "in_flight": self.in_flight,
+            "most_in_flight": self.most_in_flight,
+            "cut": self.cut,
+        }

@@ -1,0 +1,154 @@
+"""A cloud: what kind it is, its settings, its regions and what they hold."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid4, uuid5
+
+from .calls import Calls
+from .core import Version
+from .faults import Faults
+from .items import Table
+
+TABLES = [
+    "servers",
+    "flavors",
+    "keypairs",
+    "images",
+    "volumes",
+    "attachments",
+    "snapshots",
+    "networks",
+    "subnets",
+    "ports",
+    "routers",
+    "floatingips",
+    "security_groups",
+    "security_group_rules",
+]
+
+QUOTA = {
+    "instances": 20_000,
+    "cores": 80_000,
+    "ram": 160_000_000,
+    "key_pairs": 1_000,
+    "metadata_items": 128,
+    "server_groups": 10,
+    "server_group_members": 10,
+    "volumes": 1_000,
+    "gigabytes": 100_000,
+    "per_volume_gigabytes": -1,
+    "snapshots": 1_000,
+    "backups": 10,
+    "backup_gigabytes": 1_000,
+    "network": 100,
+    "subnet": 100,
+    "port": 25_000,
+    "router": 10,
+    "floatingip": 1_000,
+    "security_group": 100,
+    "security_group_rule": 1_000,
+    "image_properties": 128,
+    "image_tags": 128,
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What kind of cloud: the differences that its services look at."""
+
+    name: str
+    regions: tuple[str, ...]
+    nova: tuple[Version, Version] | None
+    """Lowest and highest microversion; None for none at all."""
+    cinder: tuple[Version, Version] | None
+    floating_ips: bool
+    old: bool = False
+    """As old as Kilo."""
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("modern", ("east", "west"), ((2, 1), (2, 100)), ((3, 0), (3, 71)), True),
+        Profile("direct", ("RegionOne",), ((2, 1), (2, 79)), ((3, 0), (3, 59)), False),
+        Profile("kilo", ("RegionOne",), None, None, True, old=True),
+    )
+}
+
+
+@dataclass
+class Settings:
+    """What an admin may change while the cloud runs. All times are in seconds."""
+
+    build_seconds: float = 0.0
+    """From a server's POST to ACTIVE; also volumes, and images that are given their bytes."""
+    delete_seconds: float = 0.0
+    """From DELETE to gone, for servers and volumes."""
+    address_seconds: float = 0.0
+    """How far the `addresses` of a server lag behind its floating IPs."""
+    token_seconds: float = 3600.0
+    """How long a token made from now on is good."""
+    quota: dict[str, int] = field(default_factory=lambda: dict(QUOTA))
+    """Per project and region; -1 for no bound."""
+
+    def change(self, values: dict[str, Any]) -> None:
+        """Quotas not named stay. Raises ValueError for a name there is not."""
+        known = {known.name for known in fields(self)}
+        unknown = (values.keys() - known) | (values.get("quota", {}).keys() - QUOTA.keys())
+        if unknown:
+            raise ValueError(f"no setting is called {', '.join(sorted(unknown))}")
+        for name, value in values.items():
+            setattr(self, name, {**self.quota, **value} if name == "quota" else value)
+
+
+class Region:
+    def __init__(self, cloud: "Cloud", name: str) -> None:
+        self.cloud = cloud
+        self.name = name
+        self.tables = {name: Table() for name in TABLES}
+        self.deleted_servers = Table()
+        """What `changes-since` still tells of."""
+        self.servers_made = 0
+        self.deleted_images: set[str] = set()
+        """An image's id is never used again."""
+        self.device_changed: Callable[[str], None] = lambda device_id: None
+        """Nova hears of what Neutron did at a server's ports."""
+
+    def __getattr__(self, name: str) -> Table:
+        try:
+            return self.tables[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Cloud:
+    def __init__(self, profile: Profile, settings: Settings) -> None:
+        self.profile = profile
+        self.name = profile.name
+        self.settings = settings
+        self.calls = Calls()
+        self.faults = Faults()
+        self.regions = {name: Region(self, name) for name in profile.regions}
+        self.address = ""
+        """http://host:port, once it listens."""
+        self.tokens: dict[str, Any] = {}
+        self.application_credentials = Table()
+
+    def fixed_id(self, *names: str) -> str:
+        """The id of something that is there from the start: the same in every run."""
+        return str(uuid5(NAMESPACE_DNS, "/".join((self.name, *names))))
+
+    def later(self, seconds: float, work: Callable[..., None], *args: Any) -> None:
+        asyncio.get_running_loop().call_later(max(0.0, seconds), work, *args)
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+def now(zone: str = "Z", precision: str = "seconds") -> str:
+    """The time as a service writes it: Nova and Glance end in Z, Cinder in nothing."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec=precision) + zone

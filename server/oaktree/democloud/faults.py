@@ -1,0 +1,77 @@
+"""Faults that an admin plants: which requests they hit, and what then happens."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+Kind = Literal[
+    "delay",  # `seconds` late, then served
+    "status",  # an error with `status`, in the service's own JSON; nothing happens
+    "broken_json",  # served, but the body ends in the middle of a value
+    "cut",  # the connection is closed before a single byte of an answer
+    "cut_body",  # headers and half of the body, then the connection is closed
+    "silent",  # accepted and never answered
+    "expired_token",  # 401, and the token is gone
+    "lost_answer",  # takes effect, then the connection is closed without an answer
+    "server_error",  # POST /servers is accepted, and the build ends in ERROR
+]
+
+
+@dataclass(slots=True)
+class Fault:
+    """Hits requests that match every one of service, method, path and region that is given.
+
+    path is the route's template or a real path below the service. times is how many requests
+    are hit (None: all until cleared), after `skip` that are let through. seconds is the delay.
+    """
+
+    kind: Kind
+    service: str | None = None
+    method: str | None = None
+    path: str | None = None
+    region: str | None = None
+    times: int | None = 1
+    skip: int = 0
+    status: int = 500
+    seconds: float = 0.0
+    retry_after: int | None = None
+    message: str = ""
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> "Fault":
+        """Raises ValueError where a name or a kind is unknown."""
+        unknown = values.keys() - {known.name for known in fields(cls)}
+        if unknown:
+            raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
+        if values.get("kind") not in get_args(Kind):
+            raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}")
+        return cls(**values)
+
+    def hits(self, service: str, method: str, template: str, path: str, region: str | None) -> bool:
+        return (
+            self.service in (None, service)
+            and self.method in (None, method)
+            and self.path in (None, template, path)
+            and self.region in (None, region)
+        )
+
+
+class Faults:
+    def __init__(self) -> None:
+        self.planted: list[Fault] = []
+
+    def take(
+        self, service: str, method: str, template: str, path: str, region: str | None
+    ) -> Fault | None:
+        """The first fault that hits this request, used up once."""
+        for fault in self.planted:
+            if not fault.hits(service, method, template, path, region):
+                continue
+            if fault.skip:
+                fault.skip -= 1
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+                if not fault.times:
+                    self.planted.remove(fault)
+            return fault
+        return None

@@ -1,0 +1,269 @@
+"""List, show, create, update and delete: the same for every kind, but for its checks."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ..core import ApiError, Call, Reply
+from ..items import Item, Row
+from . import checks
+from .service import (
+    KINDS,
+    LAYER_3,
+    NEWER_THAN_KILO,
+    SERVICE,
+    Kind,
+    bad,
+    find,
+    table,
+    update,
+    visible,
+)
+
+PAGING = ("limit", "marker", "page_reverse", "sort_key", "sort_dir", "fields")
+TAG_FILTERS = {
+    "tags": lambda has, wanted: wanted <= has,
+    "tags-any": lambda has, wanted: bool(wanted & has),
+    "not-tags": lambda has, wanted: not wanted <= has,
+    "not-tags-any": lambda has, wanted: not wanted & has,
+}
+# Deleting the marker's item ends these lists; the others say that the marker is not there.
+ENDS_AT_A_LOST_MARKER = ("floatingips", "routers")
+
+
+def shape(call: Call) -> tuple[bool, bool]:
+    return call.is_admin, call.cloud.profile.old
+
+
+def view(shape: tuple[bool, bool], item: Item) -> Row:
+    admin, old = shape
+    hidden = ("_",) if admin else ("_", "provider:", "binding:host", "binding:p", "binding:vif")
+    return {
+        key: value
+        for key, value in item.items()
+        if not key.startswith(hidden) and not (old and key in NEWER_THAN_KILO)
+    }
+
+
+def encoded(call: Call, item: Item) -> bytes:
+    return item.encoded(shape(call), lambda one: view(shape(call), one))
+
+
+def require_layer_3(call: Call, kind: Kind) -> None:
+    if kind.plural in LAYER_3 and not call.cloud.profile.floating_ips:
+        raise ApiError(404, "The resource could not be found.", "HTTPNotFound")
+
+
+def list_all(kind: Kind, call: Call) -> Reply:
+    require_layer_3(call, kind)
+    if kind.plural == "security-groups" and not call.is_admin:
+        checks.default_group(call.region, call.project)
+    items = [item for item in table(call.region, kind) if visible(call, kind, item)]
+    items = [item for item in items if _matches(call, kind, item)]
+    for key in reversed(call.query.getlist("sort_key")):
+        down = call.query.get("sort_dir", "asc") == "desc"
+        items.sort(key=lambda item, key=key: str(item.get(key)), reverse=down)  # type: ignore[misc]
+    items, links = _page(call, kind, items)
+    fields = call.query.getlist("fields")
+    name = kind.plural.replace("-", "_").encode()
+    if fields:
+        shown = [
+            {key: value for key, value in view(shape(call), item).items() if key in fields}
+            for item in items
+        ]
+        return Reply({name.decode(): shown, **links})
+    if links:
+        return Reply({name.decode(): [view(shape(call), item) for item in items], **links})
+    return Reply(b'{"%s":[%s]}' % (name, b",".join(encoded(call, item) for item in items)))
+
+
+def _matches(call: Call, kind: Kind, item: Item) -> bool:
+    old = call.cloud.profile.old
+    for key in call.query:
+        wanted = call.query.getlist(key)
+        if key in PAGING:
+            continue
+        if key in TAG_FILTERS:
+            asked = {tag for value in wanted for tag in value.split(",")}
+            if not old and not TAG_FILTERS[key](set(item["tags"]), asked):
+                return False
+        elif key == "changed_since":
+            if not old and item["updated_at"] < wanted[0].removesuffix("Z"):
+                return False
+        elif key == "fixed_ips":
+            if not all(_has_address(item, value) for value in wanted):
+                return False
+        elif key in item and not (old and key in NEWER_THAN_KILO):
+            if _text(item[key]) not in [value.lower() for value in wanted]:
+                return False
+        elif key not in item and not old:
+            raise bad(f"Invalid input for operation: '{key}' is not supported as a filter.")
+    return True
+
+
+def _has_address(item: Item, wanted: str) -> bool:
+    key, _, value = wanted.partition("=")
+    return any(one.get(key) == value for one in item.get("fixed_ips", ()))
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).lower()
+
+
+def _page(call: Call, kind: Kind, items: list[Item]) -> tuple[list[Item], Row]:
+    if call.cloud.profile.old or not ({"limit", "marker"} & call.query.keys()):
+        return items, {}
+    if "sort_key" not in call.query:
+        items.sort(key=lambda item: str(item["id"]))
+    marker = call.query.get("marker")
+    if marker:
+        place = next((n for n, item in enumerate(items) if item["id"] == marker), None)
+        if place is None:
+            if kind.plural in ENDS_AT_A_LOST_MARKER:
+                return [], {}
+            find(call, kind, marker)
+            return [], {}
+        items = items[place + 1 :]
+    limit = int(call.query.get("limit", "0"))
+    if not limit or len(items) < limit:
+        return items[: limit or None], {}
+    items = items[:limit]
+    query = call.query_with(marker=items[-1]["id"])
+    href = f"{call.base}/v2.0/{kind.plural}?{query}"
+    links = [{"rel": "next", "href": href}]
+    return items, {f"{kind.plural.replace('-', '_')}_links": links}
+
+
+def show(kind: Kind, call: Call) -> Reply:
+    require_layer_3(call, kind)
+    return _one(call, kind, find(call, kind, call.args["id"]))
+
+
+def _one(call: Call, kind: Kind, item: Item, status: int = 200) -> Reply:
+    return Reply(b'{"%s":%s}' % (kind.singular.encode(), encoded(call, item)), status)
+
+
+def create(kind: Kind, call: Call) -> Reply:
+    require_layer_3(call, kind)
+    check_policy(call, f"create_{kind.singular}")
+    plural = kind.plural.replace("-", "_")
+    many = (call.body or {}).get(plural)
+    wanted = [(call.body or {}).get(kind.singular)] if many is None else many
+    made = [_create_one(call, kind, values) for values in wanted]
+    if many is None:
+        return _one(call, kind, made[0], 201)
+    return Reply({plural: [view(shape(call), item) for item in made]}, 201)
+
+
+def _create_one(call: Call, kind: Kind, values: Any) -> Item:
+    if not isinstance(values, dict):
+        raise bad(f"Invalid input for operation: no '{kind.singular}' in the body.")
+    old = call.cloud.profile.old
+    takes = kind.takes.keys() | {"tenant_id"}
+    if not old:
+        takes |= {"project_id"} | ({"tags"} if kind.takes_tags else set())
+    unknown = [key for key in values if key not in takes or (old and key == "description")]
+    if unknown:
+        raise bad(f"Unrecognized attribute(s) '{', '.join(unknown)}'")
+    for key in kind.required:
+        if values.get(key) in (None, ""):
+            raise bad(f"Failed to parse request. Required attribute '{key}' not specified")
+    project = values.pop("project_id", None) or values.pop("tenant_id", None) or call.project
+    values.pop("tenant_id", None)
+    if project != call.project and not call.is_admin:
+        raise policy(f"create_{kind.singular}:tenant_id")
+    checks.check_admin_fields(call, kind, values)
+    checks.check_quota(call, kind, project)
+    return checks.CREATE.get(kind.plural, checks.plain)(call, kind, project, values)
+
+
+def change(kind: Kind, call: Call) -> Reply:
+    require_layer_3(call, kind)
+    check_policy(call, f"update_{kind.singular}")
+    item = find(call, kind, call.args["id"])
+    check_revision(call, item)
+    if item["project_id"] != call.project and not call.is_admin:
+        raise policy(f"update_{kind.singular}")
+    values = dict((call.body or {}).get(kind.singular) or {})
+    for key in values:
+        if key in kind.fixed or (key in item and key not in kind.takes):
+            raise bad(f"Cannot update read-only attribute {key}")
+        if key not in kind.takes:
+            raise bad(f"Unrecognized attribute(s) '{key}'")
+    checks.check_admin_fields(call, kind, values)
+    if values:
+        values = checks.UPDATE.get(kind.plural, checks.as_given)(call, item, values)
+        update(item, **values)
+        checks.changed(call, kind, item)
+    return _one(call, kind, item)
+
+
+def delete(kind: Kind, call: Call) -> Reply:
+    require_layer_3(call, kind)
+    check_policy(call, f"delete_{kind.singular}")
+    item = find(call, kind, call.args["id"])
+    if item["project_id"] != call.project and not call.is_admin:
+        raise policy(f"delete_{kind.singular}")
+    check_revision(call, item)
+    checks.DELETE.get(kind.plural, checks.nothing)(call, item)
+    table(call.region, kind).remove(item["id"])
+    checks.changed(call, kind, item)
+    return Reply(status=204)
+
+
+def check_policy(call: Call, rule: str) -> None:
+    if "member" not in call.token.roles and not call.is_admin:
+        raise policy(rule)
+
+
+def policy(rule: str) -> ApiError:
+    return ApiError(403, f"(rule:{rule}) is disallowed by policy", "PolicyNotAuthorized")
+
+
+def check_revision(call: Call, item: Item) -> None:
+    """Raises ApiError 412 where the request is for a revision that is no longer the item's."""
+    match = re.fullmatch(r"revision_number=(\d+)", call.headers.get("if-match", ""))
+    if match and not call.cloud.profile.old and int(match[1]) != item["revision_number"]:
+        raise ApiError(
+            412,
+            f"Constrained to {match[1]}, but current revision is {item['revision_number']}",
+            "RevisionNumberConstraintFailed",
+        )
+
+
+def tags(kind: Kind, call: Call) -> Reply:
+    """GET, PUT and DELETE of all tags of an item, or of one."""
+    if call.cloud.profile.old:
+        raise ApiError(404, "The resource could not be found.", "HTTPNotFound")
+    item = find(call, kind, call.args["id"])
+    tag = call.args.get("tag")
+    has: list[str] = item["tags"]
+    if call.method == "GET":
+        if tag is not None and tag not in has:
+            raise ApiError(404, f"Tag {tag} could not be found.", "TagNotFound")
+        return Reply({"tags": has} if tag is None else None, 200 if tag is None else 204)
+    check_policy(call, f"update_{kind.plural}_tags")
+    if call.method == "PUT":
+        has = sorted({*has, tag}) if tag else sorted(set(call.body["tags"]))
+        update(item, tags=has)
+        return Reply({"tags": has}) if tag is None else Reply(status=201)
+    if tag is not None and tag not in has:
+        raise ApiError(404, f"Tag {tag} could not be found.", "TagNotFound")
+    update(item, tags=[one for one in has if tag not in (None, one)])
+    return Reply(status=204)
+
+
+ROUTES: list[tuple[str, str, Callable[[Kind, Call], Reply]]] = [
+    ("GET", "", list_all),
+    ("POST", "", create),
+    ("GET", "/{id}", show),
+    ("PUT", "/{id}", change),
+    ("DELETE", "/{id}", delete),
+    *((method, "/{id}/tags", tags) for method in ("GET", "PUT", "DELETE")),
+    *((method, "/{id}/tags/{tag}", tags) for method in ("GET", "PUT", "DELETE")),
+]
+
+for _kind in KINDS.values():
+    for _method, _template, _handler in ROUTES:
+        SERVICE.route(_method, f"/{_kind.plural}{_template}")(partial(_handler, _kind))

@@ -1,0 +1,6 @@
+"""Nova v2.1."""
+
+from . import actions, create, flavors, keypairs, servers
+from .service import SERVICE
+
+__all__ = ["SERVICE", "actions", "create", "flavors", "keypairs", "servers"]

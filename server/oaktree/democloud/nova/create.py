@@ -1,0 +1,299 @@
+"""POST /servers: what it takes, what it refuses, and in which words."""
+
+import base64
+import binascii
+from typing import Any
+from uuid import uuid4
+
+from ..core import ApiError, Call, Reply
+from ..items import Item, Row
+from . import life
+from .service import SERVICE, bad, links
+
+USER_DATA_MAX = 65535
+
+
+@SERVICE.route("POST", "/servers")
+def create_server(call: Call) -> Reply:
+    if "member" not in call.token.roles:
+        raise ApiError(403, "Policy doesn't allow os_compute_api:servers:create to be performed.")
+    wanted = (call.body or {}).get("server")
+    if not isinstance(wanted, dict):
+        raise bad("Invalid input for field/attribute server. 'server' is a required property")
+    name = _name(wanted)
+    flavor = _flavor(call, wanted)
+    devices = _block_devices(call, wanted)
+    image = _image(call, wanted, devices, flavor)
+    _check_user_data(wanted)
+    check_metadata(call, wanted.get("metadata") or {})
+    key = wanted.get("key_name")
+    if key is not None and f"{call.token.user_id}/{key}" not in call.region.keypairs:
+        raise bad("Invalid key_name provided.")
+    groups, group_ids = _security_groups(call, wanted)
+    networks = _networks(call, wanted)
+    zone = wanted.get("availability_zone")
+    if zone not in (None, "", "nova"):
+        raise bad("The requested availability zone is not available")
+    count = int(wanted.get("min_count") or 1)
+    check_quota(call, flavor, count)
+    made = [
+        life.new_server(
+            call.region,
+            call.project,
+            call.token.user_id,
+            flavor,
+            name=name if count == 1 else f"{name}-{n + 1}",
+            image_id=image["id"] if image else "",
+            image_properties=dict(image["_properties"]) if image else {},
+            metadata=dict(wanted.get("metadata") or {}),
+            tags=list(wanted.get("tags") or []) if call.at_least(2, 52) else [],
+            description=wanted.get("description") if call.at_least(2, 19) else None,
+            hostname=wanted.get("hostname") or name.lower().replace(" ", "-"),
+            key_name=key,
+            config_drive="True" if wanted.get("config_drive") in (True, "true", "True") else "",
+            user_data=wanted.get("user_data"),
+            disk_config=wanted.get("OS-DCF:diskConfig", "MANUAL"),
+            pinned_zone=zone or None,
+            zone=zone or "",
+            scheduler_hints=(call.body or {}).get("os:scheduler_hints")
+            or (call.body or {}).get("OS-SCH-HNT:scheduler_hints")
+            or {},
+            accessIPv4=wanted.get("accessIPv4", ""),
+            accessIPv6=wanted.get("accessIPv6", ""),
+            security_groups=groups if networks else [],
+            _group_ids=group_ids,
+        )
+        for n in range(count)
+    ]
+    for server in made:
+        life.build(call, server, networks, devices)
+    if wanted.get("return_reservation_id"):
+        return Reply({"reservation_id": f"r-{uuid4().hex[:8]}"}, 202)
+    return _accepted(call, made[0], groups)
+
+
+def _accepted(call: Call, server: Item, groups: list[str]) -> Reply:
+    own = links(call.base, "servers", server["id"])
+    body = {
+        "id": server["id"],
+        "links": own,
+        "OS-DCF:diskConfig": server["disk_config"],
+        "security_groups": [{"name": name} for name in groups],
+        "adminPass": uuid4().hex[:12],
+    }
+    return Reply({"server": body}, 202, {"location": own[0]["href"]})
+
+
+def _name(wanted: Row) -> str:
+    name = wanted.get("name")
+    if not isinstance(name, str) or not name.strip():
+        if "name" not in wanted:
+            raise bad("Invalid input for field/attribute server. 'name' is a required property")
+        raise bad(f"Invalid input for field/attribute name. Value: {name}. '{name}' is too short")
+    if len(name) > 255:
+        raise bad(f"Invalid input for field/attribute name. Value: {name}. '{name}' is too long")
+    return name
+
+
+def _flavor(call: Call, wanted: Row) -> Row:
+    key = wanted.get("flavorRef")
+    if not key:
+        raise bad("Invalid input for field/attribute server. 'flavorRef' is a required property")
+    # A link is as good as an id.
+    flavor = call.region.flavors.get(str(key).rstrip("/").rsplit("/", 1)[-1])
+    if flavor is None:
+        raise bad(f"Flavor {key} could not be found.")
+    return flavor
+
+
+def _image(call: Call, wanted: Row, devices: list[Row], flavor: Row) -> Item | None:
+    key = wanted.get("imageRef")
+    if not key:
+        if not any(str(one.get("boot_index")) == "0" for one in devices):
+            raise bad(
+                "Block Device Mapping is Invalid: Boot sequence for the instance and "
+                "image/block device mapping combination is not valid."
+            )
+        return None
+    key = str(key).rstrip("/").rsplit("/", 1)[-1]
+    image = call.region.images.get(key)
+    if image is None or (
+        image["visibility"] in ("private", "shared")
+        and image["owner"] != call.project
+        and not call.is_admin
+    ):
+        raise bad(f"Image {key} could not be found.")
+    if image["status"] != "active":
+        raise bad(f"Image {key} is not active.")
+    if image["min_ram"] > flavor["ram"]:
+        raise bad("Flavor's memory is too small for requested image.")
+    if flavor["disk"] and image["min_disk"] > flavor["disk"]:
+        raise bad(
+            f"Flavor's disk is too small for requested image. Flavor disk is "
+            f"{flavor['disk'] << 30} bytes, image is {image['min_disk'] << 30} bytes."
+        )
+    return image
+
+
+def _block_devices(call: Call, wanted: Row) -> list[Row]:
+    devices: list[Row] = []
+    for one in wanted.get("block_device_mapping_v2") or []:
+        if "volume_type" in one and not call.at_least(2, 67):
+            raise bad(
+                "Invalid input for field/attribute block_device_mapping_v2. Additional "
+                "properties are not allowed ('volume_type' was unexpected)"
+            )
+        source, target = one.get("source_type"), one.get("destination_type", "local")
+        if source == "volume":
+            volume = call.region.volumes.get(str(one.get("uuid")))
+            if volume is None or volume["project_id"] != call.project:
+                raise bad(
+                    f"Block Device Mapping is Invalid: failed to get volume {one.get('uuid')}."
+                )
+            if volume["status"] != "available":
+                raise bad(
+                    "Block Device Mapping is Invalid: failed to get volume "
+                    f"{volume['id']}. Invalid volume: status must be available."
+                )
+        elif source == "image" and str(one.get("uuid")) not in call.region.images:
+            raise bad(f"Block Device Mapping is Invalid: failed to get image {one.get('uuid')}.")
+        if source == "volume" or target == "volume":
+            devices.append(one)
+    return devices
+
+
+def _check_user_data(wanted: Row) -> None:
+    data = wanted.get("user_data")
+    if data is None:
+        return
+    if len(data) > USER_DATA_MAX:
+        raise bad("Invalid input for field/attribute user_data. Value is too long")
+    try:
+        base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise bad(
+            f"Invalid input for field/attribute user_data. Value: {data[:40]}. "
+            f"'{data[:40]}' is not a 'base64'"
+        ) from None
+
+
+def check_metadata(call: Call, metadata: Row) -> None:
+    bound = call.cloud.settings.quota["metadata_items"]
+    if 0 <= bound < len(metadata):
+        raise ApiError(403, f"Maximum number of metadata items exceeds {bound}")
+    for key, value in metadata.items():
+        if not isinstance(value, str) or len(value) > 255 or not 0 < len(key) <= 255:
+            raise bad(
+                f"Invalid input for field/attribute {key}. Value: {value}. {value!r} is not "
+                "of type 'string' or too long"
+            )
+
+
+def _security_groups(call: Call, wanted: Row) -> tuple[list[str], list[str]]:
+    names, ids = [], []
+    for one in wanted.get("security_groups") or [{"name": "default"}]:
+        name = one.get("name")
+        found = [
+            group
+            for group in call.region.security_groups.where(project_id=call.project)
+            if name in (group["name"], group["id"])
+        ]
+        if len(found) > 1:
+            raise ApiError(
+                409,
+                f"Multiple security_group matches found for name '{name}', use an "
+                "ID to be more specific.",
+            )
+        if not found and name != "default":
+            raise bad(f"Security group {name} not found for project {call.project}.")
+        names.append(name)
+        ids.extend(group["id"] for group in found)
+    return names, ids
+
+
+def _networks(call: Call, wanted: Row) -> list[Row]:
+    asked = wanted.get("networks")
+    if asked in ("auto", "none"):
+        if not call.at_least(2, 37):
+            raise bad(
+                f"Invalid input for field/attribute networks. Value: {asked}. '{asked}' is "
+                "not of type 'array'"
+            )
+        return [] if asked == "none" else _any_network(call, auto=True)
+    if asked is None and call.at_least(2, 37):
+        raise bad("Invalid input for field/attribute server. 'networks' is a required property")
+    if not asked:
+        return _any_network(call, auto=False)
+    for one in asked:
+        if one.get("port"):
+            port = call.region.ports.get(one["port"])
+            if port is None or port["project_id"] != call.project:
+                raise bad(f"Port id {one['port']} could not be found.")
+            if port["device_id"]:
+                raise ApiError(409, f"Port {port['id']} is still in use.")
+        elif not _may_use(call, one.get("uuid")):
+            raise bad(f"Network {one.get('uuid')} could not be found.")
+    _check_ports(call, sum(1 for one in asked if not one.get("port")))
+    return list(asked)
+
+
+def _may_use(call: Call, key: Any) -> bool:
+    network = call.region.networks.get(str(key))
+    return network is not None and bool(
+        call.is_admin
+        or network["shared"]
+        or network["router:external"]
+        or network["project_id"] == call.project
+    )
+
+
+def _any_network(call: Call, *, auto: bool) -> list[Row]:
+    """Nova's own choice: the project's networks, else those shared with it."""
+    networks = [
+        one
+        for one in call.region.networks
+        if one["project_id"] == call.project and not one["router:external"]
+    ]
+    networks = networks or [one for one in call.region.networks if one["shared"]]
+    if len(networks) > 1:
+        raise ApiError(
+            409, "Multiple possible networks found, use a Network ID to be more specific."
+        )
+    if not networks and auto:
+        raise bad(f"Unable to automatically allocate a network for project {call.project}")
+    return [{"uuid": one["id"]} for one in networks]
+
+
+def _check_ports(call: Call, more: int) -> None:
+    bound = call.cloud.settings.quota["port"]
+    if more and 0 <= bound < len(call.region.ports.where(project_id=call.project)) + more:
+        raise ApiError(403, "Maximum number of ports exceeded")
+
+
+def check_quota(call: Call, flavor: Row, count: int) -> None:
+    """Raises ApiError 403, whose text names all the quotas that would be exceeded."""
+    servers = call.region.servers.where(project_id=call.project)
+    used = usage(servers)
+    asked = {"cores": flavor["vcpus"] * count, "instances": count, "ram": flavor["ram"] * count}
+    quota = call.cloud.settings.quota
+    over = [name for name in asked if 0 <= quota[name] < used[name] + asked[name]]
+    if not over:
+        return
+
+    def numbers(values: Row) -> str:
+        return ", ".join(str(values[name]) for name in over)
+
+    names = ", ".join(over)
+    raise ApiError(
+        403,
+        f"Quota exceeded for {names}: Requested {numbers(asked)}, but already used "
+        f"{numbers(used)} of {numbers(quota)} {names}",
+    )
+
+
+def usage(servers: list[Item]) -> dict[str, int]:
+    return {
+        "instances": len(servers),
+        "cores": sum(one["flavor"]["vcpus"] for one in servers),
+        "ram": sum(one["flavor"]["ram"] for one in servers),
+    }
