@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from . import errors, volumes
+from . import errors, filters, volumes
 from .core import ApiError, Call, Reply, Service
 from .items import Item, Row
 
@@ -143,10 +143,10 @@ def _page(call: Call, path: str, items: list[Item]) -> tuple[list[Item], Row]:
     limit = min(int(text), MAX_LIMIT) if text is not None else MAX_LIMIT
     marker = call.query.get("marker")
     if marker:
-        place = next((n for n, one in enumerate(items) if one["id"] == marker), -1)
-        if place < 0:
+        place = filters.place(items, marker)
+        if place is None:
             raise ApiError(404, f"Volume {marker} could not be found.")
-        items = items[place + 1 :]
+        items = items[place:]
     offset = call.query.get("offset", "0")
     items = items[int(offset) if offset.isdigit() else 0 :][:limit]
     if not limit or len(items) < limit:
@@ -161,7 +161,8 @@ def create_volume(call: Call) -> Reply:
         raise ApiError(403, "Policy doesn't allow volume:create to be performed.")
     region = call.region
     wanted: Row = (call.body or {}).get("volume") or {}
-    size, values = wanted.get("size"), {}
+    size = wanted.get("size")
+    values: Row = {}
     for key, table, what in (
         ("snapshot_id", region.snapshots, "Snapshot"),
         ("source_volid", region.volumes, "Volume"),
@@ -236,7 +237,11 @@ def _check_metadata(metadata: Row) -> None:
 
 @SERVICE.route("GET", "/volumes/{id}")
 def show_volume(call: Call) -> Reply:
-    return Reply(b'{"volume":%s}' % _encoded(call, find(call)))
+    return _one(call, find(call))
+
+
+def _one(call: Call, volume: Item) -> Reply:
+    return Reply(b'{"volume":%s}' % _encoded(call, volume))
 
 
 @SERVICE.route("PUT", "/volumes/{id}")
@@ -246,7 +251,7 @@ def update_volume(call: Call) -> Reply:
     if not values:
         raise ApiError(400, "At least one of name, description or metadata must be given.")
     volume.change(**values, updated_at=volumes.stamp())
-    return show_volume(call)
+    return _one(call, volume)
 
 
 @SERVICE.route("DELETE", "/volumes/{id}")

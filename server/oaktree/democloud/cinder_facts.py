@@ -127,3 +127,6 @@ def create_snapshot(call: Call) -> Reply:
 def delete_snapshot(call: Call) -> Reply:
     call.region.snapshots.remove(_find(call)["id"])
     return Reply(status=202)
+
+
+__all__ = ["SERVICE"]

@@ -3,13 +3,15 @@
 import hashlib
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
 
-from . import errors
+from . import errors, filters
 from .cloud import Region, new_id, now
 from .core import ApiError, Call, Reply, Service
+from .filters import Test
 from .glance_schema import BASE, CONTAINER_FORMATS, DISK_FORMATS, VISIBILITIES, schema
 from .items import Item, Row
 
@@ -140,18 +142,16 @@ def list_images(call: Call) -> Reply:
     if query.get("sort"):
         pairs = [part.partition(":") for part in query["sort"].split(",")]
         keys, ways = [one[0] for one in pairs], [one[2] or "desc" for one in pairs]
-    for place in range(len(keys) - 1, -1, -1):
-        key = keys[place]
+    for key in keys:
         if key not in SORT_KEYS:
-            raise ApiError(400, f"Unable to filter by unknown sort key {key}")
-        way = ways[min(place, len(ways) - 1)] if ways else "desc"
-        images.sort(key=lambda one, key=key: str(one[key] or ""), reverse=way == "desc")  # type: ignore[misc]
+            raise ApiError(400, f"Invalid sort key: {key}.")
+    filters.sort(images, keys, ways, "desc")
     marker = query.get("marker")
     if marker:
-        place = next((n for n, one in enumerate(images) if one["id"] == marker), -1)
-        if place < 0:
+        place = filters.place(images, marker)
+        if place is None:
             raise ApiError(400, f"Invalid marker. Image could not be found: {marker}")
-        images = images[place + 1 :]
+        images = images[place:]
     limit = _limit(call)
     more = len(images) > limit
     images = images[:limit]
@@ -176,36 +176,34 @@ def _limit(call: Call) -> int:
     return min(int(text), MAX_LIMIT)
 
 
-def _filters(call: Call) -> list[Callable[[Item], bool]]:
-    tests: list[Callable[[Item], bool]] = []
+def _filters(call: Call) -> list[Test]:
     skip = ("limit", "marker", "sort_key", "sort_dir", "sort", "os_hidden", "member_status")
-    for key, value in call.query.multi_items():
-        if key in skip:
-            continue
-        if key == "tag":
-            tests.append(lambda image, value=value: value in image["tags"])  # type: ignore[misc]
-        elif key in ("created_at", "updated_at"):
-            tests.append(_time_filter(key, value))
-        elif key in ("size_min", "size_max"):
-            sign = 1 if key == "size_min" else -1
-            tests.append(
-                lambda image, value=value, sign=sign: (
-                    sign * (image["size"] or 0) >= sign * int(value)
-                )
-            )  # type: ignore[misc]
-        else:
-            wanted = value.removeprefix("in:").split(",") if value.startswith("in:") else [value]
-            wanted = [one.strip('"') for one in wanted]
-            tests.append(lambda image, key=key, wanted=wanted: _text(image, key) in wanted)  # type: ignore[misc]
-    return tests
+    return [_filter(key, value) for key, value in call.query.multi_items() if key not in skip]
 
 
-def _text(image: Item, key: str) -> str:
-    value = image[key] if key in BASE and key in image else image["_properties"].get(key)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _filter(key: str, value: str) -> Test:
+    if key == "tag":
+        return lambda image: value in image["tags"]
+    if key in ("created_at", "updated_at"):
+        return _time_filter(key, value)
+    if key in ("size_min", "size_max"):
+        if not value.isdigit():
+            raise ApiError(
+                400, f"Invalid value '{value}' for parameter '{key}': must be an integer."
+            )
+        bound = int(value)
+        if key == "size_min":
+            return lambda image: (image["size"] or 0) >= bound
+        return lambda image: (image["size"] or 0) <= bound
+    words = value.removeprefix("in:").split(",") if value.startswith("in:") else [value]
+    return filters.one_of(partial(_value, key), [word.strip('"') for word in words])
 
 
-def _time_filter(key: str, value: str) -> Callable[[Item], bool]:
+def _value(key: str, image: Item) -> Any:
+    return image.get(key) if key in BASE else image["_properties"].get(key)
+
+
+def _time_filter(key: str, value: str) -> Test:
     operator, _, time = value.partition(":") if re.match(r"[a-z]+:", value) else ("eq", ":", value)
     compare: dict[str, Callable[[str], bool]] = {
         "gt": lambda has: has > time,

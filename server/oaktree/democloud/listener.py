@@ -74,7 +74,7 @@ class Listener:
         for listening in self._server.servers:
             listening.close()
         for connection in list(self._server.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr]
+            connection.transport.abort()
         self._server.should_exit = True
         await self._serving
         self._server = self._serving = None

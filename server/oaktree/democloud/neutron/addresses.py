@@ -63,17 +63,16 @@ def allocate(region: Region, subnet: Item, wanted: str | None = None) -> Row:
         used.add(wanted)
         return {"subnet_id": subnet["id"], "ip_address": wanted}
     for pool in subnet["allocation_pools"]:
-        address = ipaddress.ip_address(pool["start"])
-        last = ipaddress.ip_address(pool["end"])
+        first, last = (int(ipaddress.ip_address(pool[end])) for end in ("start", "end"))
+        make_address = type(ipaddress.ip_address(pool["start"]))
         # Going on from the last one found keeps 10 000 ports from looking 10 000 times.
-        address = max(address, ipaddress.ip_address(subnet.get("_next", pool["start"])))
-        for start in (address, ipaddress.ip_address(pool["start"])):
-            while start <= last:
-                if str(start) not in used:
-                    used.add(str(start))
-                    subnet["_next"] = str(start)
-                    return {"subnet_id": subnet["id"], "ip_address": str(start)}
-                start += 1
+        for start in (max(first, subnet.get("_next", first)), first):
+            for number in range(start, last + 1):
+                address = str(make_address(number))
+                if address not in used:
+                    used.add(address)
+                    subnet["_next"] = number
+                    return {"subnet_id": subnet["id"], "ip_address": address}
     raise ApiError(
         409,
         f"No more IP addresses available on network {subnet['network_id']}.",
@@ -91,8 +90,8 @@ def fixed_ips(region: Region, network_id: str, wanted: list[Row]) -> list[Row]:
         return [allocate(region, subnet) for subnet in versions.values()]
     made: list[Row] = []
     for one in wanted:
-        subnet = next((s for s in subnets if _fits(s, one)), None)
-        if subnet is None:
+        fitting = next((subnet for subnet in subnets if _fits(subnet, one)), None)
+        if fitting is None:
             if "subnet_id" in one:
                 raise not_found(KINDS["subnets"], one["subnet_id"])
             raise bad(
@@ -100,7 +99,7 @@ def fixed_ips(region: Region, network_id: str, wanted: list[Row]) -> list[Row]:
                 "the specified network.",
                 "InvalidIpForNetwork",
             )
-        made.append(allocate(region, subnet, one.get("ip_address")))
+        made.append(allocate(region, fitting, one.get("ip_address")))
     return made
 
 

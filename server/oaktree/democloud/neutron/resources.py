@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
+from .. import filters
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
 from . import checks
+from .addresses import default_group
 from .service import (
     KINDS,
     LAYER_3,
@@ -22,12 +25,6 @@ from .service import (
 )
 
 PAGING = ("limit", "marker", "page_reverse", "sort_key", "sort_dir", "fields")
-TAG_FILTERS = {
-    "tags": lambda has, wanted: wanted <= has,
-    "tags-any": lambda has, wanted: bool(wanted & has),
-    "not-tags": lambda has, wanted: not wanted <= has,
-    "not-tags-any": lambda has, wanted: not wanted & has,
-}
 # Deleting the marker's item ends these lists; the others say that the marker is not there.
 ENDS_AT_A_LOST_MARKER = ("floatingips", "routers")
 
@@ -58,12 +55,10 @@ def require_layer_3(call: Call, kind: Kind) -> None:
 def list_all(kind: Kind, call: Call) -> Reply:
     require_layer_3(call, kind)
     if kind.plural == "security-groups" and not call.is_admin:
-        checks.default_group(call.region, call.project)
+        default_group(call.region, call.project)
     items = [item for item in table(call.region, kind) if visible(call, kind, item)]
     items = [item for item in items if _matches(call, kind, item)]
-    for key in reversed(call.query.getlist("sort_key")):
-        down = call.query.get("sort_dir", "asc") == "desc"
-        items.sort(key=lambda item, key=key: str(item.get(key)), reverse=down)  # type: ignore[misc]
+    filters.sort(items, call.query.getlist("sort_key"), call.query.getlist("sort_dir"), "asc")
     items, links = _page(call, kind, items)
     fields = call.query.getlist("fields")
     name = kind.plural.replace("-", "_").encode()
@@ -84,9 +79,8 @@ def _matches(call: Call, kind: Kind, item: Item) -> bool:
         wanted = call.query.getlist(key)
         if key in PAGING:
             continue
-        if key in TAG_FILTERS:
-            asked = {tag for value in wanted for tag in value.split(",")}
-            if not old and not TAG_FILTERS[key](set(item["tags"]), asked):
+        if key in filters.TAGS:
+            if not old and not filters.tagged(key, wanted)(item):
                 return False
         elif key == "changed_since":
             if not old and item["updated_at"] < wanted[0].removesuffix("Z"):
@@ -95,7 +89,7 @@ def _matches(call: Call, kind: Kind, item: Item) -> bool:
             if not all(_has_address(item, value) for value in wanted):
                 return False
         elif key in item and not (old and key in NEWER_THAN_KILO):
-            if _text(item[key]) not in [value.lower() for value in wanted]:
+            if not filters.one_of(itemgetter(key), wanted)(item):
                 return False
         elif key not in item and not old:
             raise bad(f"Invalid input for operation: '{key}' is not supported as a filter.")
@@ -107,10 +101,6 @@ def _has_address(item: Item, wanted: str) -> bool:
     return any(one.get(key) == value for one in item.get("fixed_ips", ()))
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).lower()
-
-
 def _page(call: Call, kind: Kind, items: list[Item]) -> tuple[list[Item], Row]:
     if call.cloud.profile.old or not ({"limit", "marker"} & call.query.keys()):
         return items, {}
@@ -118,13 +108,12 @@ def _page(call: Call, kind: Kind, items: list[Item]) -> tuple[list[Item], Row]:
         items.sort(key=lambda item: str(item["id"]))
     marker = call.query.get("marker")
     if marker:
-        place = next((n for n, item in enumerate(items) if item["id"] == marker), None)
+        place = filters.place(items, marker)
         if place is None:
-            if kind.plural in ENDS_AT_A_LOST_MARKER:
-                return [], {}
-            find(call, kind, marker)
+            if kind.plural not in ENDS_AT_A_LOST_MARKER:
+                find(call, kind, marker)
             return [], {}
-        items = items[place + 1 :]
+        items = items[place:]
     limit = int(call.query.get("limit", "0"))
     if not limit or len(items) < limit:
         return items[: limit or None], {}

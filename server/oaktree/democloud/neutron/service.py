@@ -10,7 +10,7 @@ from ..items import Item, Row, Table
 
 SERVICE = Service("network", errors.network, prefix=lambda cloud: r"/v2\.0(?=/|$)")
 
-STAMPS = {"created_at": None, "updated_at": None, "revision_number": 1, "tags": []}
+STAMPS: Row = {"created_at": None, "updated_at": None, "revision_number": 1, "tags": []}
 # What Neutron did not have yet in Kilo.
 NEWER_THAN_KILO = ("project_id", "description", *STAMPS)
 

@@ -215,14 +215,8 @@ def remove_interface(call: Call) -> Reply:
 
 def _attachment(call: Call, server: Item, attached: Row) -> Row:
     volume = call.region.volumes.get(attached["id"])
-    device = next(
-        (
-            one["device"]
-            for one in (volume or {}).get("attachments", ())
-            if one["server_id"] == server["id"]
-        ),
-        None,
-    )
+    attachments = volume["attachments"] if volume is not None else []
+    device = next((one["device"] for one in attachments if one["server_id"] == server["id"]), None)
     shown: Row = {"volumeId": attached["id"], "serverId": server["id"], "device": device}
     if not call.at_least(2, 89):
         shown["id"] = attached["id"]

@@ -190,7 +190,8 @@ def check_metadata(call: Call, metadata: Row) -> None:
 
 
 def _security_groups(call: Call, wanted: Row) -> tuple[list[str], list[str]]:
-    names, ids = [], []
+    names: list[str] = []
+    ids: list[str] = []
     for one in wanted.get("security_groups") or [{"name": "default"}]:
         name = one.get("name")
         found = [

@@ -1,10 +1,14 @@
 """Servers: lists, one, changed, deleted; their metadata and tags."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
+from .. import filters
 from ..core import ApiError, Call, Reply
+from ..filters import Test
 from ..items import Item, Row
 from . import life
 from .create import check_metadata
@@ -12,13 +16,13 @@ from .service import SERVICE, bad, listed, page
 from .views import encoded
 
 # What a user may filter by, and where it stands in a server; anything else is ignored.
-FILTERS = {
+FILTERS: dict[str, Callable[[Item], Any]] = {
     "flavor": lambda server: server["flavor"]["id"],
     "image": lambda server: server["image_id"],
     "status": lambda server: server["status"],
 }
 # From 2.82 on; an admin could always.
-MORE_FILTERS = {
+MORE_FILTERS: dict[str, Callable[[Item], Any]] = {
     "key_name": lambda server: server["key_name"],
     "user_id": lambda server: server["user_id"],
     "vm_state": lambda server: server["vm_state"],
@@ -93,65 +97,51 @@ def _changed_since(call: Call, servers: list[Item], project: str | None) -> list
     return sorted(found, key=lambda one: -one["_order"])
 
 
-def _filters(call: Call) -> list[Any]:
-    query, tests = call.query, []
-    if name := query.get("name"):
-        try:
-            pattern = re.compile(name, re.IGNORECASE)
-        except re.error:
-            raise bad(f"Invalid input for query parameters name. Value: {name}.") from None
-        tests.append(lambda server: pattern.search(server["name"]))
+def _filters(call: Call) -> list[Test]:
+    query = call.query
+    tests: list[Test] = []
+    if "name" in query:
+        name = _pattern(call, "name")
+        tests.append(lambda server: name.search(server["name"]))
     known = FILTERS | (MORE_FILTERS if call.is_admin or call.at_least(2, 83) else {})
     for key in known.keys() & query.keys():
-        wanted = [value.lower() for value in query.getlist(key)]
-        tests.append(
-            lambda server, value=known[key], wanted=wanted: str(value(server)).lower() in wanted
-        )
+        tests.append(filters.one_of(known[key], query.getlist(key)))
     if "uuid" in query:
-        tests.append(lambda server: server["id"] in query.getlist("uuid"))
-    for key in ("ip", "ip6"):
-        if key in query and (key == "ip" or call.at_least(2, 5) or call.is_admin):
-            pattern_ip, version = re.compile(query[key]), 6 if key == "ip6" else 4
-            tests.append(
-                lambda server, pattern=pattern_ip, version=version: any(
-                    one["version"] == version and pattern.search(one["addr"])
-                    for rows in server["addresses"].values()
-                    for one in rows
-                )
-            )
+        tests.append(filters.one_of(itemgetter("id"), query.getlist("uuid")))
+    if "ip" in query:
+        tests.append(_has_address(_pattern(call, "ip"), 4))
+    if "ip6" in query and (call.is_admin or call.at_least(2, 5)):
+        tests.append(_has_address(_pattern(call, "ip6"), 6))
     if call.at_least(2, 26):
-        for key, test in TAGS.items():
-            if key in query:
-                asked = set(query[key].split(","))
-                tests.append(
-                    lambda server, test=test, asked=asked: test(set(server["tags"]), asked)
-                )
+        for key in filters.TAGS.keys() & query.keys():
+            tests.append(filters.tagged(key, query.getlist(key)))
     return tests
 
 
-TAGS: dict[str, Any] = {
-    "tags": lambda has, asked: asked <= has,
-    "tags-any": lambda has, asked: bool(asked & has),
-    "not-tags": lambda has, asked: not asked <= has,
-    "not-tags-any": lambda has, asked: not asked & has,
-}
+def _pattern(call: Call, parameter: str) -> re.Pattern[str]:
+    try:
+        return re.compile(call.query[parameter], re.IGNORECASE)
+    except re.error:
+        raise bad(
+            f"Invalid input for query parameters {parameter}. Value: {call.query[parameter]}. "
+            f"'{call.query[parameter]}' is not a 'regex'"
+        ) from None
+
+
+def _has_address(pattern: re.Pattern[str], version: int) -> Test:
+    return lambda server: any(
+        one["version"] == version and pattern.search(one["addr"])
+        for rows in server["addresses"].values()
+        for one in rows
+    )
+
+
 SORT = {"created_at": "_order", "updated_at": "updated", "display_name": "name", "uuid": "id"}
 
 
 def _sorted(call: Call, servers: list[Item]) -> list[Item]:
-    keys = call.query.getlist("sort_key")
-    ways = call.query.getlist("sort_dir")
-    for place in range(len(keys) - 1, -1, -1):
-        field = SORT.get(keys[place], keys[place])
-        down = (ways[place] if place < len(ways) else "desc") == "desc"
-        servers.sort(
-            key=lambda one, field=field: (
-                str(one.get(field))
-                if field != "_order"  # type: ignore[misc]
-                else one[field]
-            ),
-            reverse=down,
-        )
+    keys = [SORT.get(key, key) for key in call.query.getlist("sort_key")]
+    filters.sort(servers, keys, call.query.getlist("sort_dir"), "desc")
     return servers
 
 

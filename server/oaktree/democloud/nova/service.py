@@ -2,7 +2,7 @@
 
 import orjson
 
-from .. import errors
+from .. import errors, filters
 from ..core import ApiError, Call, Reply, Service
 from ..items import Item, Row
 
@@ -70,9 +70,9 @@ def page(call: Call, path: str, items: list[Item], key: str = "id") -> tuple[lis
 
 
 def _after(call: Call, items: list[Item], marker: str, key: str) -> int:
-    for place, item in enumerate(items):
-        if item[key] == marker:
-            return place + 1
+    place = filters.place(items, marker, key)
+    if place is not None:
+        return place
     # Nova remembers the servers that it deleted: the list goes on behind where they were.
     deleted = call.region.deleted_servers.get(marker)
     if deleted is None:
