@@ -1,0 +1,60 @@
+"""Clouds through an oaktree: the same calls for every OpenStack cloud.
+
+    with oaktreemodel.connect("localhost:50051") as client:
+        cloud = client.cloud("devstack")
+        server = cloud.servers.create(name="web", image="cirros", flavor="m1.tiny")
+        server = cloud.servers.wait(server.id, timeout=300)
+
+`oaktreemodel.aio` is the same for asyncio; `oaktreemodel.v1` holds the messages.
+"""
+
+from oaktreemodel._client import Client, connect
+from oaktreemodel._version import __version__
+from oaktreemodel.errors import (
+    AlreadyExists,
+    Ambiguous,
+    Cancelled,
+    Conflict,
+    DeadlineExceeded,
+    Failed,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    OaktreeError,
+    PartialFailure,
+    PermissionDenied,
+    QuotaExceeded,
+    RateLimited,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+from oaktreemodel.v1 import Filter, Location, State
+
+__all__ = [
+    "AlreadyExists",
+    "Ambiguous",
+    "Cancelled",
+    "Client",
+    "Conflict",
+    "DeadlineExceeded",
+    "Failed",
+    "Filter",
+    "Internal",
+    "InvalidArgument",
+    "Location",
+    "NotFound",
+    "OaktreeError",
+    "PartialFailure",
+    "PermissionDenied",
+    "QuotaExceeded",
+    "RateLimited",
+    "ResourceExhausted",
+    "State",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "__version__",
+    "connect",
+]

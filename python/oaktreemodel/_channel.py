@@ -1,0 +1,88 @@
+"""What both clients tell gRPC: credentials and options."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import grpc
+
+from oaktreemodel._address import Endpoint, parse
+from oaktreemodel._version import __version__
+
+# A file's path, or what is in such a file.
+Pem: TypeAlias = str | os.PathLike[str] | bytes
+Options: TypeAlias = Sequence[tuple[str, Any]]
+
+# Where systems keep the authorities they trust, when OpenSSL's own default is not there.
+_SYSTEM_ROOTS = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    # Batches are small; one message with a long console output or many properties may not be.
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    # A stream that waits for minutes is silent, and must notice that its server is gone.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    # How long to try an address where something listens and says nothing.
+    ("grpc.min_reconnect_backoff_ms", 10_000),
+    ("grpc.primary_user_agent", f"oaktreemodel-python/{__version__}"),
+)
+
+
+def prepare(
+    address: str,
+    *,
+    insecure: bool,
+    ca: Pem | None,
+    cert: Pem | None,
+    key: Pem | None,
+    options: Options,
+) -> tuple[Endpoint, grpc.ChannelCredentials | None, list[tuple[str, Any]]]:
+    """Read the address, and say how to connect to it; no credentials mean plaintext."""
+    if (cert is None) != (key is None):
+        raise ValueError("cert and key belong together: give both or neither")
+    has_certificates = ca is not None or cert is not None
+    endpoint = parse(address, insecure=insecure, has_certificates=has_certificates)
+    told = [*_OPTIONS, ("grpc.service_config", service_config())]
+    if endpoint.is_local:
+        # A proxy for the outside world cannot reach this machine's own ports.
+        told.append(("grpc.enable_http_proxy", 0))
+    credentials = None
+    if endpoint.is_secure:
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=_system_roots() if ca is None else _pem(ca),
+            private_key=None if key is None else _pem(key),
+            certificate_chain=None if cert is None else _pem(cert),
+        )
+    return endpoint, credentials, [*told, *options]
+
+
+def service_config() -> str:
+    """Which calls gRPC sends again by itself, and when; made from the proto tree."""
+    return resources.files("oaktreemodel.v1").joinpath("service_config.json").read_text()
+
+
+def _pem(given: Pem) -> bytes:
+    return given if isinstance(given, bytes) else Path(given).read_bytes()
+
+
+def _system_roots() -> bytes | None:
+    """The authorities this system trusts; None leaves gRPC to the list that it brings along.
+
+    gRPC for Python looks at its own list alone, and so would refuse what a company's machines
+    trust.
+    """
+    default = ssl.get_default_verify_paths().cafile
+    for path in (default, *_SYSTEM_ROOTS):
+        if path and os.path.isfile(path):
+            return Path(path).read_bytes()
+    return None

@@ -1,0 +1,160 @@
+"""From what gRPC says to the errors of this package."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError, Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from oaktreemodel._address import Endpoint
+from oaktreemodel.errors import (
+    AlreadyExists,
+    Ambiguous,
+    Cancelled,
+    Conflict,
+    DeadlineExceeded,
+    Failed,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    OaktreeError,
+    PartialFailure,
+    PermissionDenied,
+    QuotaExceeded,
+    RateLimited,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+from oaktreemodel.v1 import error_pb2
+
+OnFailure: TypeAlias = Callable[[OaktreeError], object]
+
+# The one reason that is no failure of a list: a place that lacks a service has none of its things.
+SERVICE_ABSENT = "SERVICE_ABSENT"
+
+_BY_REASON: Mapping[str, type[OaktreeError]] = {
+    "NAME_AMBIGUOUS": Ambiguous,
+    "CHOICE_NEEDED": Ambiguous,
+    "QUOTA_EXCEEDED": QuotaExceeded,
+    "RATE_LIMITED": RateLimited,
+}
+
+_BY_CODE: Mapping[grpc.StatusCode, type[OaktreeError]] = {
+    grpc.StatusCode.CANCELLED: Cancelled,
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
+    grpc.StatusCode.OUT_OF_RANGE: InvalidArgument,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+    grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
+    grpc.StatusCode.FAILED_PRECONDITION: Failed,
+    grpc.StatusCode.ABORTED: Conflict,
+    grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+}
+
+_CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+_DETAILS: tuple[type[Message], ...] = (ErrorInfo, BadRequest, RetryInfo, error_pb2.QuotaExceeded)
+
+
+def from_status(status: Status, request_id: str = "") -> OaktreeError:
+    """The error that a status says: that of a call, or that of one place inside a stream."""
+    code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
+    details = [message for one in status.details if (message := _unpack(one))]
+    reason = next((one.reason for one in details if isinstance(one, ErrorInfo)), "")
+    kind = _BY_REASON.get(reason) or _BY_CODE.get(code, Internal)
+    return kind(status.message or code.name, code=code, details=details, request_id=request_id)
+
+
+def from_call(error: grpc.RpcError, at: Endpoint, request_id: str) -> OaktreeError:
+    """The error of a call that failed as a whole."""
+    # Every RpcError that a call raises is that call, too, which gRPC's types do not say.
+    call = cast(grpc.Call, error)
+    code = call.code() or grpc.StatusCode.UNKNOWN
+    status = Status(code=code.value[0], message=call.details() or "")
+    for key, value in call.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            # A server's mistake there must not hide its error.
+            with contextlib.suppress(DecodeError):
+                status.MergeFrom(Status.FromString(value))
+    made = from_status(status, request_id)
+    # Every error that an oaktree makes has a reason; what has none comes from the way there.
+    if not made.reason and (advice := _advice(made, at)):
+        made = type(made)(advice, code=made.code, request_id=request_id)
+    return made
+
+
+# What gRPC's own words mean for an address, most telling first.
+_SIGNS = (
+    ("wrong_version_number", "it does not speak TLS; if that is meant, connect with insecure=True"),
+    ("certificate_verify_failed", "its certificate is not trusted; name its authority with ca="),
+    ("peer name", "its certificate is for another host name"),
+    ("certificate_required", "it wants a client certificate; give cert= and key="),
+    ("dns resolution failed", "there is no such host"),
+    ("refused", "nothing listens there; is oaktree running, and on that port?"),
+    ("no such file", "there is no such socket; is oaktree running?"),
+    ("http1", "a web server answers there, not an oaktree"),
+    ("settings frame", "what listens there speaks neither gRPC nor, perhaps, plaintext"),
+    ("http2 header with status", "a web server or proxy answers there, not an oaktree"),
+)
+
+
+def _advice(error: OaktreeError, at: Endpoint) -> str:
+    """What to tell of an error that no oaktree made; empty if the address is not to blame."""
+    if error.code is grpc.StatusCode.UNIMPLEMENTED:
+        return (
+            f"what answers at {at.address} does not know this call: it is an older oaktree, or"
+            f" another service ({error.message})"
+        )
+    if error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
+        return ""
+    words = error.message.lower()
+    meaning = next((meaning for sign, meaning in _SIGNS if sign in words), "")
+    colon = ": " if meaning else ""
+    return f"no oaktree can be reached at {at.address}{colon}{meaning} ({error.message})"
+
+
+def _unpack(detail: Any) -> Message | None:
+    for kind in _DETAILS:
+        message = kind()
+        with contextlib.suppress(DecodeError):
+            if detail.Unpack(message):
+                return message
+    return None
+
+
+class Failures:
+    """The failures of one call, as they come in."""
+
+    def __init__(self, on_failure: OnFailure | None, request_id: str = "") -> None:
+        self._on_failure = on_failure
+        self._request_id = request_id
+        self._kept: list[OaktreeError] = []
+
+    def add(self, failures: Iterable[error_pb2.Failure]) -> None:
+        """Hand them to the callback, or keep them where there is none."""
+        for one in failures:
+            error = from_status(one.status, self._request_id)
+            error.cloud = error.cloud or one.location.cloud
+            error.region = error.region or one.location.region
+            if error.reason == SERVICE_ABSENT:
+                continue
+            if self._on_failure is not None:
+                self._on_failure(error)
+            else:
+                self._kept.append(error)
+
+    def finish(self, results: Iterable[Message] = ()) -> None:
+        """Raises PartialFailure if any were kept."""
+        if self._kept:
+            raise PartialFailure(self._kept, list(results))

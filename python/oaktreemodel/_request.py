@@ -1,0 +1,63 @@
+"""Requests of one scope: what both clients send, and what they make of places that fail."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+from google.protobuf.message import Message
+
+from oaktreemodel._failures import Failures, OnFailure
+from oaktreemodel._values import fill
+from oaktreemodel.v1.error_pb2 import Failure
+from oaktreemodel.v1.location_pb2 import Location
+
+Q = TypeVar("Q", bound=Message)
+
+
+class WithFailures(Protocol):
+    """A response that tells of places or changes that failed."""
+
+    @property
+    def failures(self) -> Iterable[Failure]: ...
+
+
+class Requests:
+    """Makes requests that go to one location."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def _request(self, kind: type[Q], **values: object) -> Q:
+        """A request with the scope's location and, for a change, a request id.
+
+        Raises TypeError or ValueError, naming the argument, for a value that does not fit.
+        """
+        request = kind()
+        fill(request, values)
+        if self._location.ByteSize():
+            request.location.CopyFrom(self._location)  # type: ignore[attr-defined]
+        if "request_id" in kind.DESCRIPTOR.fields_by_name and not request_id_of(request):
+            request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
+        return request
+
+
+def request_id_of(request: Message) -> str:
+    """The id of the change that a request asks for; empty for a read."""
+    return getattr(request, "request_id", "")
+
+
+def report(
+    failures: Iterable[Failure],
+    results: Iterable[Message],
+    on_failure: OnFailure | None,
+    request: Message,
+) -> None:
+    """Tell of the failures of a call that answers at once.
+
+    Raises PartialFailure, with the results in it, unless there is a callback to tell.
+    """
+    told = Failures(on_failure, request_id_of(request))
+    told.add(failures)
+    told.finish(results)

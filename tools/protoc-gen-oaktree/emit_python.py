@@ -1,0 +1,371 @@
+"""Writes the Python faces: typed methods, each one call to the handwritten core.
+
+The synchronous and the asyncio client come from the same text; `Face` holds all that differs.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import policy
+from model import DURATION, TIMESTAMP, Field, Message, Model, Rpc, Service
+
+FOLDER = "oaktreemodel/v1"
+WIDTH = 100
+
+SCALARS = {
+    "string": "str",
+    "bytes": "bytes",
+    "bool": "bool",
+    "double": "float",
+    "float": "float",
+}
+# Messages that have a plain Python value; the names are aliases in oaktreemodel/_values.py.
+PLAIN = {
+    TIMESTAMP: "Time",
+    DURATION: "Span",
+    "oaktreemodel.v1.MapUpdate": "Changes",
+    "oaktreemodel.v1.Secret": "str",
+}
+
+TIMEOUT_DOC = "Seconds the call may take; None for no end."
+REQUEST_ID_DOC = "A UUID that names this change. Absent: one is made."
+ON_FAILURE_DOC = (
+    "Called with the error of each place that failed. Absent: PartialFailure is raised after the"
+    " last item."
+)
+ON_STATE_DOC = "Called with each state that is seen."
+
+
+@dataclass(frozen=True)
+class Face:
+    """What differs between the two clients."""
+
+    suffix: str
+    core: str
+    channel: str
+    define: str
+    wait: str
+    items: str
+
+
+SYNC = Face("sync", "_sync", "grpc.Channel", "def", "", "Generator[{}, None, None]")
+AIO = Face("aio", "_aio", "grpc.aio.Channel", "async def", "await ", "AsyncGenerator[{}, None]")
+
+
+def emit(model: Model) -> dict[str, str]:
+    """Path to content, for every file of the package that is not protobuf's or gRPC's own."""
+    files = {
+        "__init__.py": _package(model),
+        "service_config.json": policy.service_config(model),
+    }
+    for face in (SYNC, AIO):
+        files[f"scope_{face.suffix}.py"] = _scope(model, face)
+        for service in model.services:
+            files[f"{service.file.stem}_{face.suffix}.py"] = _module(service, face)
+    return {f"{FOLDER}/{name}": content for name, content in files.items()}
+
+
+def _package(model: Model) -> str:
+    lines = ['"""The messages and enums of the API.', "", _generated("every file"), '"""', ""]
+    exported = []
+    for file in model.files:
+        top = f"{file.proto.package}."
+        everything = [one.full_name for one in file.messages] + [
+            one.full_name for one in file.enums
+        ]
+        names = sorted(
+            name.removeprefix(top) for name in everything if "." not in name.removeprefix(top)
+        )
+        lines += _call_lines(f"from {FOLDER.replace('/', '.')}.{file.stem}_pb2 import ", names, 0)
+        exported += names
+    lines += ["", "__all__ = ["]
+    lines += [f'    "{name}",' for name in sorted(exported)]
+    return "\n".join([*lines, "]", ""])
+
+
+def _scope(model: Model, face: Face) -> str:
+    package = FOLDER.replace("/", ".")
+    lines = [
+        '"""Every collection there is, as the attributes of a client.',
+        "",
+        _generated("every service"),
+        '"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "from functools import cached_property",
+        "",
+        f"from oaktreemodel.{face.core} import Connection",
+        f"from {package}.location_pb2 import Location",
+    ]
+    for service in model.services:
+        name = f"{service.file.stem}_{face.suffix}"
+        lines.append(f"from {package}.{name} import {service.plural}")
+    lines += [
+        "",
+        "",
+        "class Scope:",
+        '    """The collections of one place, or of every place the caller can see."""',
+        "",
+        "    def __init__(self, connection: Connection, location: Location) -> None:",
+        "        self._connection = connection",
+        "        self._location = location",
+        "",
+        "    @property",
+        "    def location(self) -> Location:",
+        '        """Where its calls go, as a copy; empty is everywhere."""',
+        "        location = Location()",
+        "        location.CopyFrom(self._location)",
+        "        return location",
+    ]
+    for service in model.services:
+        lines += [
+            "",
+            "    @cached_property",
+            f"    def {service.collection}(self) -> {service.plural}:",
+            *_docstring(service.source.comment, 8),
+            f"        return {service.plural}(self._connection, self._location)",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _module(service: Service, face: Face) -> str:
+    stub = f"{service.file.stem}_pb2_grpc.{service.name}Stub"
+    body = [
+        f"class {service.plural}(Collection):",
+        *_docstring(service.source.comment, 4),
+        "",
+        "    def __init__(self, connection: Connection, location: Location) -> None:",
+        "        super().__init__(connection, location)",
+        f"        self._stub = {stub}(connection.channel)",
+    ]
+    for rpc in service.rpcs:
+        body += ["", *_method(rpc, face, whole=False)]
+        if rpc.secrets:
+            body += ["", *_method(rpc, face, whole=True)]
+    text = "\n".join(body)
+    head = [
+        f'"""{_first_sentence(service.source.comment)}',
+        "",
+        _generated(service.file.path),
+        '"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        *_imports(service, face, text),
+        "",
+        "",
+    ]
+    return "\n".join([*head, text, ""])
+
+
+def _imports(service: Service, face: Face, text: str) -> Iterator[str]:
+    def used(*names: str) -> str:
+        return ", ".join(name for name in names if re.search(rf"\b{name}\[", text))
+
+    if abc := used("AsyncGenerator", "Generator", "Iterable", "Mapping", "Sequence"):
+        yield f"from collections.abc import {abc}"
+    if "Any]" in text:
+        yield "from typing import Any"
+    yield ""
+    yield f"from oaktreemodel.{face.core} import Collection, Connection"
+    if ": OnFailure" in text:
+        yield "from oaktreemodel._failures import OnFailure"
+    if " report(" in text:
+        yield "from oaktreemodel._request import report"
+    aliases = ("Changes", "Conditions", "OnState", "Span", "Time")
+    if values := [name for name in aliases if f": {name}" in text]:
+        yield f"from oaktreemodel._values import {', '.join(values)}"
+    stem = service.file.stem
+    modules = {f"{one.stem}_pb2" for one in service.file.model.files}
+    modules = {one for one in modules if f"{one}." in text} | {f"{stem}_pb2", f"{stem}_pb2_grpc"}
+    yield f"from {FOLDER.replace('/', '.')} import {', '.join(sorted(modules))}"
+    yield f"from {FOLDER.replace('/', '.')}.location_pb2 import Location"
+
+
+def _method(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
+    """The lines of one method; `whole` for the one that returns the response as it is."""
+    streams = rpc.proto.server_streaming
+    lists = streams and rpc.verb == "List"
+    waits = streams and rpc.verb == "Wait"
+    reports = rpc.response.field("failures") is not None
+    result = None if whole else rpc.result
+    returned = _returned(rpc, face, whole=whole)
+
+    parameters = ["self"]
+    documented = []
+    arguments = sorted(rpc.arguments, key=lambda one: one.name != "name_or_id")
+    for one in arguments:
+        if one.name == "name_or_id":
+            parameters += ["name_or_id: str"]
+        elif one.name != "request_id":
+            parameters += [f"{one.name}: {_accepted(one)} | None = None"]
+        if one.name != "request_id":
+            documented.append((one.name, one.source.comment))
+    if any(one.name == "request_id" for one in arguments):
+        parameters += ["request_id: str | None = None"]
+        documented.append(("request_id", REQUEST_ID_DOC))
+    if reports:
+        parameters += ["on_failure: OnFailure | None = None"]
+        documented.append(("on_failure", ON_FAILURE_DOC))
+    if waits and result:
+        parameters += [f"on_state: OnState[{_type(result)}] | None = None"]
+        documented.append(("on_state", ON_STATE_DOC))
+    parameters += [f"timeout: float | None = {policy.deadline(rpc)}"]
+    documented.append(("timeout", TIMEOUT_DOC))
+    parameters.insert(1 + ("name_or_id: str" in parameters), "*")
+
+    define = "def" if streams and not waits else face.define
+    name = f"{rpc.method}_with_secrets" if whole else rpc.method
+    yield from _call_lines(f"    {define} {name}", parameters, 4, f" -> {returned}:")
+    yield from _docstring(_describe(rpc, whole=whole), 8, documented)
+    values = [f"{one.name}={one.name}" for one in arguments]
+    kind = _type_name(rpc.request)
+    yield from _call_lines("        request = self._request", [kind, *values], 8)
+
+    call = [f"self._stub.{rpc.name}", "request"]
+    if lists and result:
+        call += [f"lambda response: response.{result.name}", "on_failure", "timeout"]
+        yield from _call_lines("        return self._list", call, 8)
+    elif waits and result:
+        call += [f"lambda response: response.{result.name}", "on_state", "timeout"]
+        yield from _call_lines(f"        return {face.wait}self._wait", call, 8)
+    elif streams:
+        yield from _call_lines("        return self._stream", [*call, "timeout"], 8)
+    elif whole:
+        yield from _call_lines(f"        return {face.wait}self._unary", [*call, "timeout"], 8)
+    elif result is None:
+        yield from _call_lines(f"        {face.wait}self._unary", [*call, "timeout"], 8)
+    else:
+        yield from _call_lines(f"        response = {face.wait}self._unary", [*call, "timeout"], 8)
+        if reports:
+            what = ["response.failures", f"response.{result.name}", "on_failure", "request"]
+            yield from _call_lines("        report", what, 8)
+        value = f"list(response.{result.name})" if result.is_repeated else f"response.{result.name}"
+        yield f"        return {value}"
+
+
+def _describe(rpc: Rpc, *, whole: bool) -> str:
+    text = rpc.source.comment
+    names = ", ".join(one.name for one in rpc.secrets)
+    if whole:
+        text += f"\n\nReturns the whole response, with its secrets: {names}."
+    elif rpc.secrets:
+        text += f"\n\n{rpc.method}_with_secrets also returns {names}, which is never shown again."
+    return text
+
+
+def _returned(rpc: Rpc, face: Face, *, whole: bool) -> str:
+    if rpc.proto.server_streaming and rpc.verb not in ("List", "Wait"):
+        return face.items.format(_type_name(rpc.response))
+    if whole:
+        return _type_name(rpc.response)
+    if rpc.result is None:
+        return "None"
+    kind = _type(rpc.result)
+    if rpc.proto.server_streaming:
+        return kind if rpc.verb == "Wait" else face.items.format(kind)
+    return f"Sequence[{kind}]" if rpc.result.is_repeated else kind
+
+
+def _accepted(field: Field) -> str:
+    """The annotation of an argument: what `_values.py` makes the field from."""
+    if field.map_entry:
+        key, value = field.map_entry.fields
+        return f"Mapping[{_type(key)}, {_one_accepted(value)}]"
+    if field.is_repeated:
+        if field.name == "where":
+            return "Conditions"
+        return f"Iterable[{_one_accepted(field)}]"
+    return _one_accepted(field)
+
+
+def _one_accepted(field: Field) -> str:
+    kind = _type(field)
+    if field.enum:
+        return f"{kind} | str"
+    message = field.message
+    if message is None:
+        return kind
+    if message.full_name in PLAIN:
+        return PLAIN[message.full_name]
+    if [one.name for one in message.fields] == ["values"]:
+        return f"{_accepted(message.fields[0])} | {kind}"
+    return f"{kind} | Mapping[str, Any]"
+
+
+def _type(field: Field) -> str:
+    """The type of the field's value, or of one of its values."""
+    if field.enum:
+        file, _, name = _split(field.enum.full_name, field.enum.file.stem)
+        return f"{file}.{name}.ValueType"
+    if field.message:
+        return _type_name(field.message)
+    return SCALARS.get(field.scalar, "int")
+
+
+def _type_name(message: Message) -> str:
+    file, _, name = _split(message.full_name, message.file.stem)
+    return f"{file}.{name}"
+
+
+def _split(full_name: str, stem: str) -> tuple[str, str, str]:
+    package = FOLDER.replace("/", ".")
+    return f"{stem}_pb2", package, full_name.removeprefix(f"{package}.")
+
+
+def _generated(source: str) -> str:
+    return f"Generated by protoc-gen-oaktree from {source}; changes are lost."
+
+
+def _first_sentence(comment: str) -> str:
+    return " ".join(comment.split("\n\n")[0].split())
+
+
+def _docstring(
+    comment: str, indent: int, arguments: Iterable[tuple[str, str]] = ()
+) -> Iterator[str]:
+    margin = " " * indent
+    text = comment.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    arguments = list(arguments)
+    lines: list[str] = []
+    for paragraph in text.split("\n\n"):
+        quotes = 0 if lines else 3
+        folded = textwrap.wrap(
+            " " * quotes + " ".join(paragraph.split()), WIDTH - indent, drop_whitespace=True
+        )
+        lines += ["", *folded] if lines else [folded[0].strip(), *folded[1:]]
+    if not arguments and len(lines) == 1 and len(lines[0]) + indent + 6 <= WIDTH:
+        yield f'{margin}"""{lines[0]}"""'
+        return
+    yield f'{margin}"""{lines[0]}'
+    yield from (f"{margin}{line}".rstrip() for line in lines[1:])
+    if arguments:
+        yield ""
+        yield f"{margin}Args:"
+        for name, meaning in arguments:
+            yield from textwrap.wrap(
+                f"{name}: {' '.join(meaning.split())}",
+                WIDTH,
+                initial_indent=margin + " " * 4,
+                subsequent_indent=margin + " " * 8,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    yield f'{margin}"""'
+
+
+def _call_lines(before: str, parts: list[str], indent: int, after: str = "") -> Iterator[str]:
+    """A call or an import on one line, or one part a line where that is too long."""
+    opening, closing = ("", "") if before.endswith("import ") else ("(", ")")
+    line = f"{before}{opening}{', '.join(parts)}{closing}{after}"
+    if len(line) <= WIDTH:
+        yield line
+        return
+    yield f"{before}("
+    yield from (f"{' ' * (indent + 4)}{part}," for part in parts)
+    yield f"{' ' * indent}){after}"
