@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from . import admin, cinder_facts, discovery, glance, keystone, neutron, nova
 from .cloud import Cloud
-from .core import ApiError, Call, Reply, Route, Service
+from .core import ApiError, Call, Reply, Route, Service, no_route
 from .faults import Fault
 from .microversions import negotiate
 
@@ -66,8 +66,9 @@ class Application:
             reply = discovery.answer(call, rest)
             if reply is None:
                 route = self._route(call, rest)
+                template = route.template if isinstance(route, Route) else ""
                 fault = call.fault = self.cloud.faults.take(
-                    service.name, call.method, route.template, call.path, _region_name(call)
+                    service.name, call.method, template, call.path, _region_name(call)
                 )
                 if fault:
                     await _before(fault, call, request)
@@ -80,10 +81,11 @@ class Application:
                 body = b""
             elif not isinstance(body, bytes):
                 body = orjson.dumps(body)
-            headers.setdefault("content-type", "application/json")
+            if body:
+                headers.setdefault("content-type", "application/json")
         except ApiError as error:
             status = error.status
-            body, content_type = service.error(error, call.request_id)
+            body, content_type = service.error(error)
             headers |= {"content-type": content_type, **error.headers}
         if fault:
             if fault.kind == "lost_answer":
@@ -120,27 +122,31 @@ class Application:
         call._region = region
         return call, "/" + rest
 
-    def _route(self, call: Call, rest: str) -> Route:
+    def _route(self, call: Call, rest: str) -> Route | ApiError:
+        """The call's route, counted; or the error that answers it once the token is known good."""
         service = call.service
         prefix = re.match(service.prefix(self.cloud), rest)
-        if prefix is None:
-            raise ApiError(404, "The resource could not be found.")
-        call.path = rest[prefix.end() :]
-        # Services answer a trailing slash and the format's ending (Neutron) as the bare path.
-        path = call.path.removesuffix(".json").rstrip("/") or "/"
+        call.path = rest[prefix.end() :] if prefix else rest
+        kinds = self.cloud.calls.kinds
         try:
+            if prefix is None:
+                raise no_route()
+            # A trailing slash and the format's ending (Neutron) are as good as none.
+            path = call.path.removesuffix(".json").rstrip("/") or "/"
             route, call.args = service.find(call.method, path)
-        except ApiError:
-            self.cloud.calls.kinds[f"{call.method} {service.name} (unknown)"] += 1
-            raise
-        self.cloud.calls.kinds[f"{call.method} {service.name} {route.template}"] += 1
+        except ApiError as error:
+            kinds[f"{call.method} {service.name} (unknown)"] += 1
+            return error
+        kinds[f"{call.method} {service.name} {route.template}"] += 1
         return route
 
     async def _answer(
-        self, call: Call, route: Route, request: Request, headers: dict[str, str]
+        self, call: Call, route: Route | ApiError, request: Request, headers: dict[str, str]
     ) -> Reply:
-        if not route.open:
+        if isinstance(route, ApiError) or not route.open:
             call._token = keystone.check(call)
+        if isinstance(route, ApiError):
+            raise route
         call.version = negotiate(call, headers)
         if not route.raw:
             raw = await request.body()

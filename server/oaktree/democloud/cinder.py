@@ -33,7 +33,7 @@ HIDDEN = ("provider_id", "cluster_name")
 
 SERVICE = Service(
     "volume",
-    errors.compute,
+    errors.volume,
     versions=lambda cloud: cloud.profile.cinder,
     version_name="volume",
     prefix=lambda cloud: (r"/v2" if cloud.profile.old else r"/v3") + r"(/[0-9a-f]{32})?(?=/|$)",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .faults import Fault
     from .keystone import Token
 
+# Told apart from other 404s: Nova and Cinder answer them in HTML.
+NO_ROUTE = "HTTPNotFound"
 Version = tuple[int, int]
 
 
@@ -110,7 +112,7 @@ class Service:
     """One service: its routes, and how it words its errors."""
 
     name: str
-    error: Callable[[ApiError, str], tuple[bytes, str]]
+    error: Callable[[ApiError], tuple[bytes, str]]
     """The body of an error and its content type."""
     versions: Callable[["Cloud"], tuple[Version, Version] | None] = lambda cloud: None
     version_name: str = ""
@@ -140,4 +142,8 @@ class Service:
                 known = True
         if known:
             raise ApiError(405, "The method is not allowed for this resource.")
-        raise ApiError(404, "The resource could not be found.")
+        raise no_route()
+
+
+def no_route() -> ApiError:
+    return ApiError(404, "The resource could not be found.", NO_ROUTE)

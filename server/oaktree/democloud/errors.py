@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from .core import ApiError
+from .core import NO_ROUTE, ApiError
 
 JSON = "application/json"
 NOVA_NAMES = {
@@ -36,22 +36,37 @@ HTML = """<html>
 
 
 def _titled(error: ApiError) -> tuple[bytes, str]:
-    """Keystone's; also what its middleware answers in every service when a token is not good."""
+    """Keystone's; also what its middleware answers for most services to a token that is no good."""
     body = {"code": error.status, "message": error.message, "title": title(error.status)}
     return orjson.dumps({"error": body}), JSON
 
 
-def compute(error: ApiError, request_id: str) -> tuple[bytes, str]:
+def _page(error: ApiError) -> tuple[bytes, str]:
+    page = HTML.format(status=error.status, title=title(error.status), message=error.message)
+    return page.encode(), "text/html; charset=UTF-8"
+
+
+def _fault(error: ApiError, content_type: str) -> tuple[bytes, str]:
     """Nova's and Cinder's: one key, which says what went wrong."""
     if error.status == 401:
         return _titled(error)
+    if error.kind == NO_ROUTE:
+        return _page(error)
     fault: dict[str, Any] = {"code": error.status, "message": error.message}
     if "retry-after" in error.headers:
         fault["retryAfter"] = error.headers["retry-after"]
-    return orjson.dumps({NOVA_NAMES.get(error.status, "computeFault"): fault}), JSON
+    return orjson.dumps({NOVA_NAMES.get(error.status, "computeFault"): fault}), content_type
 
 
-def network(error: ApiError, request_id: str) -> tuple[bytes, str]:
+def compute(error: ApiError) -> tuple[bytes, str]:
+    return _fault(error, "application/json; charset=UTF-8")
+
+
+def volume(error: ApiError) -> tuple[bytes, str]:
+    return _fault(error, JSON)
+
+
+def network(error: ApiError) -> tuple[bytes, str]:
     if error.status == 401:
         return _titled(error)
     kind = error.kind or f"HTTP{title(error.status).replace(' ', '')}"
@@ -59,14 +74,11 @@ def network(error: ApiError, request_id: str) -> tuple[bytes, str]:
     return orjson.dumps({"NeutronError": body}), JSON
 
 
-def image(error: ApiError, request_id: str) -> tuple[bytes, str]:
-    if error.status == 401:
-        return _titled(error)
-    page = HTML.format(status=error.status, title=title(error.status), message=error.message)
-    return page.encode(), "text/html; charset=UTF-8"
+def image(error: ApiError) -> tuple[bytes, str]:
+    return _page(error)
 
 
-def identity(error: ApiError, request_id: str) -> tuple[bytes, str]:
+def identity(error: ApiError) -> tuple[bytes, str]:
     return _titled(error)
 
 

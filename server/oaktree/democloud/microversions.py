@@ -32,17 +32,17 @@ def negotiate(call: Call, headers: dict[str, str]) -> Version | None:
                 "format MajorNum.MinorNum.",
             )
         version = int(match[1]), int(match[2])
-        if not low <= version <= high:
-            raise ApiError(
-                406,
-                f"Version {asked} is not supported by the API. Minimum is {text(low)} and "
-                f"maximum is {text(high)}.",
-            )
     headers["openstack-api-version"] = f"{name} {text(version)}"
     headers["vary"] = "OpenStack-API-Version"
     if name == "compute":
         headers[OLD_HEADER] = text(version)
         headers["vary"] += ", X-OpenStack-Nova-API-Version"
+    if not low <= version <= high:
+        raise ApiError(
+            406,
+            f"Version {text(version)} is not supported by the API. Minimum is {text(low)} and "
+            f"maximum is {text(high)}.",
+        )
     return version
 
 
