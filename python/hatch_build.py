@@ -27,30 +27,52 @@ TOOLS = {
 
 
 class CustomBuildHook(BuildHookInterface[BuilderConfig]):
-    """What hatchling calls before it packs a wheel."""
+    """What hatchling calls around a build."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Generate, unless an sdist is packed: it carries the proto files instead."""
-        if self.target_name == "wheel":
-            generate()
+        """Generate for a wheel; an sdist carries the proto files instead."""
+        if self.target_name != "wheel":
+            return
+        if version == "editable":
+            generate_in_place()
+            return
+        # Beside the tree, so that a build changes nothing for those who work in it.
+        self._folder = tempfile.mkdtemp()
+        package = generate(Path(self._folder))
+        build_data["force_include"][str(package)] = "oaktreemodel/v1"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Clear up."""
+        if folder := getattr(self, "_folder", None):
+            shutil.rmtree(folder)
 
 
-def generate() -> None:
-    """Write oaktreemodel/v1 anew. Raises SystemExit if a tool is missing or refuses."""
+def generate(folder: Path) -> Path:
+    """Generate below a folder; returns where the package is that was made.
+
+    Raises SystemExit if a tool refuses; it has said why.
+    """
     # In an sdist everything lies beside this file; in the tree, one folder up.
     root = HERE if (HERE / "buf.gen.yaml").exists() else HERE.parent
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        commands = folder / "bin"
-        commands.mkdir()
-        buf = _provide(commands)
-        environment = os.environ | {"PATH": os.pathsep.join([str(commands), os.environ["PATH"]])}
-        command = [buf, "generate", "--output", str(folder)]
-        done = subprocess.run(command, cwd=root, env=environment, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"buf generate ended with {done.returncode}; see above")
-        shutil.rmtree(GENERATED, ignore_errors=True)
-        shutil.copytree(folder / "python" / "oaktreemodel" / "v1", GENERATED)
+    commands = folder / "bin"
+    commands.mkdir()
+    buf = _provide(commands)
+    environment = os.environ | {"PATH": os.pathsep.join([str(commands), os.environ["PATH"]])}
+    command = [buf, "generate", "--output", str(folder)]
+    done = subprocess.run(command, cwd=root, env=environment, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"buf generate ended with {done.returncode}; see above")
+    return folder / "python" / "oaktreemodel" / "v1"
+
+
+def generate_in_place() -> None:
+    """Write oaktreemodel/v1 anew, in the tree."""
+    with tempfile.TemporaryDirectory(dir=HERE, prefix=".generated-") as name:
+        package = generate(Path(name))
+        # By renaming, so that whoever imports it meanwhile finds the old or the new one.
+        if GENERATED.exists():
+            GENERATED.rename(Path(name) / "old")
+        package.rename(GENERATED)
 
 
 def _provide(commands: Path) -> str:
@@ -70,4 +92,4 @@ def _provide(commands: Path) -> str:
 
 
 if __name__ == "__main__":
-    generate()
+    generate_in_place()
