@@ -89,6 +89,12 @@ def unauthorized(call: Call) -> ApiError:
     return ApiError(401, message, headers={"www-authenticate": where})
 
 
+def _forbidden(what: str) -> ApiError:
+    return ApiError(
+        403, f"You are not authorized to perform the requested action: identity:{what}."
+    )
+
+
 def check(call: Call) -> Token:
     """The token a request carries. Raises ApiError 401 where it is none, or no longer."""
     token = call.cloud.tokens.get(call.headers.get("x-auth-token", ""))
@@ -104,7 +110,7 @@ def create_token(call: Call) -> Reply:
         identity = auth["identity"]
         methods = tuple(identity["methods"])
     except (KeyError, TypeError):
-        raise ApiError(400, "'auth' is a required property") from None
+        raise ApiError(400, "'identity' is a required property") from None
     credential = ""
     project = None
     if "password" in methods:
@@ -243,7 +249,10 @@ def _service(cloud: Cloud, kind: str, name: str, urls: dict[str, str]) -> Row:
 @SERVICE.route("GET", "/auth/tokens")
 @SERVICE.route("HEAD", "/auth/tokens")
 def show_token(call: Call) -> Reply:
-    token = call.cloud.tokens.get(call.headers.get("x-subject-token", ""))
+    subject = call.headers.get("x-subject-token", "")
+    token = call.cloud.tokens.get(subject)
+    if not call.is_admin and (not subject or (token and token.user != call.token.user)):
+        raise _forbidden("validate_token")
     if token is None or token.expires <= datetime.now(UTC):
         raise ApiError(404, "This is not a recognized Fernet token.")
     return Reply(
@@ -259,7 +268,8 @@ def revoke_token(call: Call) -> Reply:
 
 @SERVICE.route("GET", "/auth/catalog")
 def show_catalog(call: Call) -> Reply:
-    return Reply({"catalog": catalog(call.cloud, call.project), "links": {}})
+    links = {"self": f"{call.base}/v3/auth/catalog"}
+    return Reply({"catalog": catalog(call.cloud, call.project), "links": links})
 
 
 @SERVICE.route("GET", "/auth/projects")
@@ -271,9 +281,7 @@ def own_projects(call: Call) -> Reply:
 @SERVICE.route("GET", "/projects")
 def projects(call: Call) -> Reply:
     if not call.is_admin:
-        raise ApiError(
-            403, "You are not authorized to perform the requested action: identity:list_projects."
-        )
+        raise _forbidden("list_projects")
     return _projects(call, list(PROJECTS))
 
 
@@ -311,4 +319,6 @@ def show_project(call: Call) -> Reply:
             if not call.is_admin and name not in USERS[call.token.user]:
                 break
             return Reply({"project": _project(call, name)})
+    if not call.is_admin:
+        raise _forbidden("get_project")
     raise ApiError(404, f"Could not find project: {call.args['id']}.")

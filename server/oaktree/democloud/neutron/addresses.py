@@ -17,23 +17,33 @@ def default_group(region: Region, project: str) -> Item:
     found = region.security_groups.where(project_id=project, name="default")
     if found:
         return found[0]
-    group = make(
-        region,
-        KINDS["security-groups"],
-        project,
-        {"name": "default", "description": "Default security group"},
-    )
-    for direction, remote in (("egress", None), ("ingress", group["id"])):
+    values = {"name": "default", "description": "Default security group"}
+    return make_group(region, project, values, "egress", "ingress")
+
+
+def make_group(region: Region, project: str, values: Row, *directions: str) -> Item:
+    """A group that lets everything out and, with `ingress`, its own members in."""
+    group = make(region, KINDS["security-groups"], project, values)
+    for direction in directions:
         for ethertype in ("IPv4", "IPv6"):
-            values = {
+            rule = {
                 "security_group_id": group["id"],
                 "direction": direction,
                 "ethertype": ethertype,
-                "remote_group_id": remote,
-                "belongs_to_default_sg": True,
+                "remote_group_id": group["id"] if direction == "ingress" else None,
+                "belongs_to_default_sg": group["name"] == "default",
+                "description": None,
             }
-            make(region, KINDS["security-group-rules"], project, values)
+            make_rule(region, project, rule)
     return group
+
+
+def make_rule(region: Region, project: str, values: Row) -> Item:
+    rule = make(region, KINDS["security-group-rules"], project, values)
+    group = region.security_groups.get(values["security_group_id"])
+    assert group is not None
+    update(group, security_group_rules=[*group["security_group_rules"], rule])
+    return rule
 
 
 def subnets_of(region: Region, network_id: str) -> list[Item]:

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
+from ..cloud import new_id
 from ..core import ApiError, Call
 from ..items import Item, Row
 from . import routers
@@ -14,7 +15,9 @@ from .addresses import (
     bind,
     default_group,
     fixed_ips,
+    make_group,
     make_port,
+    make_rule,
     release,
     remove_port,
     subnets_of,
@@ -36,7 +39,8 @@ def check_admin_fields(call: Call, kind: Kind, values: Row) -> None:
     for key, value in values.items():
         # A field that is given as it would be anyway is let through.
         if key.startswith(ADMIN_FIELDS.get(kind.plural, ("\0",))) and value:
-            message = f"(rule:create_{kind.singular}:{key}) is disallowed by policy"
+            rule = f"rule:create_{kind.singular}"
+            message = f"({rule} and {rule}:{key}) is disallowed by policy"
             raise ApiError(403, message, "PolicyNotAuthorized")
 
 
@@ -77,12 +81,14 @@ def create_subnet(call: Call, kind: Kind, project: str, values: Row) -> Item:
         block = ipaddress.ip_network(values["cidr"])
     except ValueError:
         raise bad(
-            f"Invalid input for cidr. Reason: '{values['cidr']}' is not a valid IP subnet."
+            f"Invalid input for operation: {values['cidr']} is not in a CIDR format.",
+            "InvalidInput",
         ) from None
     if block.version != values["ip_version"]:
         raise bad(
             f"Invalid input for operation: cidr '{values['cidr']}' does not match the ip_version "
-            f"'{values['ip_version']}'."
+            f"'{values['ip_version']}'.",
+            "InvalidInput",
         )
     values["cidr"] = str(block)
     if "gateway_ip" not in values:
@@ -91,6 +97,7 @@ def create_subnet(call: Call, kind: Kind, project: str, values: Row) -> Item:
         first = 2 if values["gateway_ip"] == str(block[1]) else 1
         last = -2 if block.version == 4 else -1
         values["allocation_pools"] = [{"start": str(block[first]), "end": str(block[last])}]
+    values["router:external"] = network["router:external"]
     subnet = make(call.region, kind, project, values)
     update(network, subnets=[*network["subnets"], subnet["id"]])
     return subnet
@@ -170,25 +177,21 @@ def create_floating_ip(call: Call, kind: Kind, project: str, values: Row) -> Ite
             f"Bad floatingip request: Network {outside} does not contain any IPv4 subnet.",
             "BadRequest",
         )
-    bound: Row = {}
-    if values.get("port_id"):
-        port = find(call, PORTS, values["port_id"])
-        # Checked before an address is taken: a refused request leaves nothing behind.
-        bound = bind(region, values, port, values.get("fixed_ip_address"))
-    if values.get("subnet_id"):
-        subnets = [one for one in subnets if one["id"] == values["subnet_id"]]
+    port = find(call, PORTS, values["port_id"]) if values.get("port_id") else None
+    wanted = values.pop("subnet_id", None)
+    subnets = [one for one in subnets if wanted in (None, one["id"])]
     address = allocate(region, subnets[0], values.pop("floating_ip_address", None))
-    made = make(
-        region,
-        kind,
-        project,
-        {
-            **values,
-            **bound,
-            "floating_ip_address": address["ip_address"],
-            "_fixed": [address],
-        },
-    )
+    values |= {"id": new_id(), "floating_ip_address": address["ip_address"], "_fixed": [address]}
+    bound: Row = {}
+    if port is not None:
+        try:
+            bound = bind(region, values, port, values.get("fixed_ip_address"))
+        except ApiError:
+            # A refused request leaves nothing behind.
+            release(region, [address])
+            raise
+    made = make(region, kind, project, values | bound)
+    del made["subnet_id"]
     if bound:
         call.cloud.later(0, come_up, made)
         changed(call, kind, made)
@@ -227,11 +230,7 @@ def create_security_group(call: Call, kind: Kind, project: str, values: Row) -> 
         raise ApiError(
             409, "Default security group already exists.", "SecurityGroupDefaultAlreadyExists"
         )
-    group = make(call.region, kind, project, values)
-    for ethertype in ("IPv4", "IPv6"):
-        rule = {"security_group_id": group["id"], "direction": "egress", "ethertype": ethertype}
-        make(call.region, KINDS["security-group-rules"], project, rule)
-    return group
+    return make_group(call.region, project, values, "egress")
 
 
 def delete_security_group(call: Call, item: Item) -> None:
@@ -258,7 +257,14 @@ def create_rule(call: Call, kind: Kind, project: str, values: Row) -> Item:
                 f"Security group rule already exists. Rule id is {other['id']}.",
                 "SecurityGroupRuleExists",
             )
-    return make(call.region, kind, project, values)
+    return make_rule(call.region, project, values)
+
+
+def delete_rule(call: Call, item: Item) -> None:
+    group = call.region.security_groups.get(item["security_group_id"])
+    if group is not None:
+        left = [one for one in group["security_group_rules"] if one["id"] != item["id"]]
+        update(group, security_group_rules=left)
 
 
 CREATE: dict[str, Callable[[Call, Kind, str, Row], Item]] = {
@@ -281,4 +287,5 @@ DELETE: dict[str, Callable[[Call, Item], None]] = {
     "routers": routers.delete,
     "floatingips": delete_floating_ip,
     "security-groups": delete_security_group,
+    "security-group-rules": delete_rule,
 }

@@ -17,6 +17,7 @@ KILO = {
 }
 NEWER = {
     "availability_zone": "Availability Zone",
+    "dns-integration": "DNS Integration",
     "default-subnetpools": "Default Subnetpools",
     "net-mtu": "Network MTU",
     "network_availability_zone": "Network Availability Zone",
@@ -101,4 +102,9 @@ def _kinds(call: Call) -> list[Kind]:
 
 def _check(call: Call) -> None:
     if call.args["project"] != call.project and not call.is_admin:
-        raise ApiError(403, "(rule:get_quota) is disallowed by policy", "PolicyNotAuthorized")
+        raise ApiError(
+            403,
+            "User does not have admin privileges: Only admin is authorized to access quotas for "
+            "another project.",
+            "AdminRequired",
+        )

@@ -50,7 +50,8 @@ def change(call: Call, item: Item, values: Row) -> Row:
 
 def delete(call: Call, item: Item) -> None:
     if call.region.ports.where(device_id=item["id"]):
-        raise ApiError(409, f"Router {item['id']} still has ports", "RouterInUse")
+        ports = ",".join(port["id"] for port in call.region.ports.where(device_id=item["id"]))
+        raise ApiError(409, f"Router {item['id']} has ports still attached: {ports}", "RouterInUse")
     if item["external_gateway_info"]:
         release(call.region, item["external_gateway_info"]["external_fixed_ips"])
 
@@ -130,7 +131,6 @@ def _interface(router: Item, port: Item) -> Reply:
     return Reply(
         {
             "id": router["id"],
-            "tenant_id": router["tenant_id"],
             "project_id": router["project_id"],
             "port_id": port["id"],
             "network_id": port["network_id"],

@@ -56,6 +56,7 @@ KINDS = {
                 "provider:network_type": "geneve",
                 "provider:physical_network": None,
                 "provider:segmentation_id": None,
+                "qos_policy_id": None,
             },
             shows={
                 "status": "ACTIVE",
@@ -64,6 +65,8 @@ KINDS = {
                 "ipv4_address_scope": None,
                 "ipv6_address_scope": None,
                 "l2_adjacency": True,
+                "vlan_transparent": False,
+                "qinq": False,
             },
             fixed=("availability_zone_hints",),
         ),
@@ -87,10 +90,10 @@ KINDS = {
                 "ipv6_ra_mode": None,
                 "subnetpool_id": None,
                 "service_types": [],
-                "dns_publish_fixed_ip": False,
             },
+            shows={"router:external": False, "revision_number": 0},
             fixed=("network_id", "cidr", "ip_version", "subnetpool_id"),
-            required=("network_id", "cidr", "ip_version"),
+            required=("ip_version", "network_id", "cidr"),
         ),
         Kind(
             "ports",
@@ -122,7 +125,7 @@ KINDS = {
                 "binding:vif_details": {},
                 "dns_assignment": [],
                 "qos_network_policy_id": None,
-                "resource_request": None,
+                "ip_allocation": "immediate",
             },
             fixed=("network_id",),
             required=("network_id",),
@@ -149,6 +152,7 @@ KINDS = {
                 "availability_zones": ["nova"],
             },
             fixed=("availability_zone_hints",),
+            missing="Router {id} could not be found",
         ),
         Kind(
             "floatingips",
@@ -171,6 +175,7 @@ KINDS = {
                 "router_id": None,
                 "port_details": None,
                 "port_forwardings": [],
+                "revision_number": 0,
             },
             fixed=("floating_network_id", "floating_ip_address", "subnet_id"),
             required=("floating_network_id",),
@@ -182,7 +187,7 @@ KINDS = {
             "SecurityGroup",
             "security_group",
             takes={"name": "", "description": "", "stateful": True},
-            shows={"shared": False},
+            shows={"shared": False, "security_group_rules": []},
             required=("name",),
             missing="Security group {id} does not exist",
         ),
@@ -231,7 +236,7 @@ def make(region: Region, kind: Kind, project: str, values: Row) -> Item:
     own: Row = {"id": new_id(), "tenant_id": project, "project_id": project}
     defaults = {
         key: value.copy() if isinstance(value, list | dict) else value
-        for key, value in (kind.takes | kind.shows | STAMPS).items()
+        for key, value in (kind.takes | STAMPS | kind.shows).items()
     }
     return table(region, kind).add(
         own | defaults | {"created_at": stamp, "updated_at": stamp} | values
