@@ -169,7 +169,7 @@ def add_servers(region: Region, count: int, project: str, prefix: str = "server"
             host=HOST,
             host_id=owner + owner[:24],
             zone="nova",
-            launched_at=now("", "microseconds"),
+            launched_at=now(".000000"),
         )
         port = make_port(region, network, owner)
         plug(port, server)

@@ -199,9 +199,9 @@ def create_floating_ip(call: Call, kind: Kind, project: str, values: Row) -> Ite
 
 
 def come_up(floating: Item) -> None:
-    """The agent has carried it out: not a new revision."""
+    """The agent has carried it out."""
     if floating["port_id"]:
-        floating.change(status="ACTIVE")
+        update(floating, status="ACTIVE")
 
 
 def update_floating_ip(call: Call, item: Item, values: Row) -> Row:

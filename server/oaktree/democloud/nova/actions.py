@@ -10,6 +10,7 @@ from ..neutron.addresses import default_group, make_port, remove_port
 from . import life
 from .servers import find
 from .service import SERVICE, bad
+from .views import plain
 
 CONSOLE = """[    0.000000] Linux version 6.1.0 (democloud)
 [    0.412000] Booting {name} ({id})
@@ -72,7 +73,7 @@ def reboot(call: Call, server: Item, options: Any) -> Reply:
 
 
 def console(call: Call, server: Item, options: Any) -> Reply:
-    if server["status"] == "BUILD":
+    if server["host"] is None:
         raise ApiError(409, f"Instance {server['id']} is not ready")
     length = (options or {}).get("length")
     text = CONSOLE.format(name=server["name"], id=server["id"])
@@ -157,15 +158,12 @@ def act(call: Call) -> Reply:
 
 @SERVICE.route("GET", "/servers/{id}/ips")
 def list_addresses(call: Call) -> Reply:
-    shown = {
-        network: [{"version": one["version"], "addr": one["addr"]} for one in rows]
-        for network, rows in find(call)["addresses"].items()
-    }
-    return Reply({"addresses": shown})
+    return Reply({"addresses": plain(find(call)["addresses"])})
 
 
-def _interface(port: Item) -> Row:
-    return {
+def _interface(call: Call, port: Item) -> Row:
+    tag = {"tag": None} if call.at_least(2, 70) else {}
+    return tag | {
         "port_id": port["id"],
         "net_id": port["network_id"],
         "mac_addr": port["mac_address"],
@@ -177,7 +175,7 @@ def _interface(port: Item) -> Row:
 @SERVICE.route("GET", "/servers/{id}/os-interface")
 def list_interfaces(call: Call) -> Reply:
     ports = call.region.ports.where(device_id=find(call)["id"])
-    return Reply({"interfaceAttachments": [_interface(port) for port in ports]})
+    return Reply({"interfaceAttachments": [_interface(call, port) for port in ports]})
 
 
 @SERVICE.route("POST", "/servers/{id}/os-interface")
@@ -199,7 +197,7 @@ def add_interface(call: Call) -> Reply:
         server["_ports"] = [*server.get("_ports", ()), port["id"]]
     life.plug(port, server)
     life.refresh_addresses(call.region, server["id"])
-    return Reply({"interfaceAttachment": _interface(port)})
+    return Reply({"interfaceAttachment": _interface(call, port)})
 
 
 @SERVICE.route("DELETE", "/servers/{id}/os-interface/{port}")

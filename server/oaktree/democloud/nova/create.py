@@ -8,9 +8,34 @@ from uuid import uuid4
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
 from . import life
-from .service import SERVICE, bad, links
+from .service import SERVICE, bad, invalid, is_uuid, links
 
 USER_DATA_MAX = 65535
+# What a server's POST takes, and since which microversion 2.x.
+TAKES = dict.fromkeys(
+    [
+        "name",
+        "imageRef",
+        "flavorRef",
+        "networks",
+        "metadata",
+        "key_name",
+        "config_drive",
+        "user_data",
+        "adminPass",
+        "security_groups",
+        "availability_zone",
+        "block_device_mapping_v2",
+        "block_device_mapping",
+        "min_count",
+        "max_count",
+        "return_reservation_id",
+        "accessIPv4",
+        "accessIPv6",
+        "OS-DCF:diskConfig",
+    ],
+    0,
+) | {"description": 19, "tags": 52, "trusted_image_certificates": 63, "host": 74, "hostname": 90}
 
 
 @SERVICE.route("POST", "/servers")
@@ -19,8 +44,11 @@ def create_server(call: Call) -> Reply:
         raise ApiError(403, "Policy doesn't allow os_compute_api:servers:create to be performed.")
     wanted = (call.body or {}).get("server")
     if not isinstance(wanted, dict):
-        raise bad("Invalid input for field/attribute server. 'server' is a required property")
-    name = _name(wanted)
+        raise invalid(
+            "server", call.body, "Additional properties are not allowed or 'server' is missing"
+        )
+    _check_fields(call, wanted)
+    name = check_name(wanted["name"])
     flavor = _flavor(call, wanted)
     devices = _block_devices(call, wanted)
     image = _image(call, wanted, devices, flavor)
@@ -47,7 +75,8 @@ def create_server(call: Call) -> Reply:
             image_properties=dict(image["_properties"]) if image else {},
             metadata=dict(wanted.get("metadata") or {}),
             tags=list(wanted.get("tags") or []) if call.at_least(2, 52) else [],
-            description=wanted.get("description") if call.at_least(2, 19) else None,
+            # Before there were descriptions, the name was one.
+            description=wanted.get("description") if call.at_least(2, 19) else name,
             hostname=wanted.get("hostname") or name.lower().replace(" ", "-"),
             key_name=key,
             config_drive="True" if wanted.get("config_drive") in (True, "true", "True") else "",
@@ -60,7 +89,7 @@ def create_server(call: Call) -> Reply:
             or {},
             accessIPv4=wanted.get("accessIPv4", ""),
             accessIPv6=wanted.get("accessIPv6", ""),
-            security_groups=groups if networks else [],
+            _groups=groups if networks else [],
             _group_ids=group_ids,
         )
         for n in range(count)
@@ -84,21 +113,33 @@ def _accepted(call: Call, server: Item, groups: list[str]) -> Reply:
     return Reply({"server": body}, 202, {"location": own[0]["href"]})
 
 
-def _name(wanted: Row) -> str:
-    name = wanted.get("name")
-    if not isinstance(name, str) or not name.strip():
-        if "name" not in wanted:
-            raise bad("Invalid input for field/attribute server. 'name' is a required property")
-        raise bad(f"Invalid input for field/attribute name. Value: {name}. '{name}' is too short")
+def _check_fields(call: Call, wanted: Row) -> None:
+    takes = [name for name, since in TAKES.items() if since == 0 or call.at_least(2, since)]
+    for name in wanted:
+        if name not in takes:
+            raise invalid(
+                "server", wanted, f"Additional properties are not allowed ({name!r} was unexpected)"
+            )
+    required = ["name", "flavorRef"] + (["networks"] if call.at_least(2, 37) else [])
+    for name in required:
+        if name not in wanted:
+            raise invalid("server", wanted, f"{name!r} is a required property")
+
+
+def check_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise invalid("name", name, f"{name!r} is not of type 'string'")
+    if not name:
+        raise invalid("name", name, "'' should be non-empty")
+    if not name.strip():
+        raise invalid("name", name, f"{name!r} has only whitespace")
     if len(name) > 255:
-        raise bad(f"Invalid input for field/attribute name. Value: {name}. '{name}' is too long")
+        raise invalid("name", name, f"{name!r} is too long")
     return name
 
 
 def _flavor(call: Call, wanted: Row) -> Row:
-    key = wanted.get("flavorRef")
-    if not key:
-        raise bad("Invalid input for field/attribute server. 'flavorRef' is a required property")
+    key = wanted["flavorRef"]
     # A link is as good as an id.
     flavor = call.region.flavors.get(str(key).rstrip("/").rsplit("/", 1)[-1])
     if flavor is None:
@@ -109,20 +150,21 @@ def _flavor(call: Call, wanted: Row) -> Row:
 def _image(call: Call, wanted: Row, devices: list[Row], flavor: Row) -> Item | None:
     key = wanted.get("imageRef")
     if not key:
+        if not devices:
+            raise bad("Missing imageRef attribute")
         if not any(str(one.get("boot_index")) == "0" for one in devices):
             raise bad(
                 "Block Device Mapping is Invalid: Boot sequence for the instance and "
                 "image/block device mapping combination is not valid."
             )
         return None
-    key = str(key).rstrip("/").rsplit("/", 1)[-1]
-    image = call.region.images.get(key)
-    if image is None or (
-        image["visibility"] in ("private", "shared")
-        and image["owner"] != call.project
-        and not call.is_admin
-    ):
-        raise bad(f"Image {key} could not be found.")
+    name = str(key).rstrip("/").rsplit("/", 1)[-1]
+    if not is_uuid(name):
+        raise invalid("imageRef", key, f"{key!r} is not valid under any of the given schemas")
+    image = call.region.images.get(name)
+    private = image is not None and image["visibility"] in ("private", "shared")
+    if image is None or (private and image["owner"] != call.project and not call.is_admin):
+        raise bad("Can not find requested image")
     if image["status"] != "active":
         raise bad(f"Image {key} is not active.")
     if image["min_ram"] > flavor["ram"]:
@@ -139,9 +181,8 @@ def _block_devices(call: Call, wanted: Row) -> list[Row]:
     devices: list[Row] = []
     for one in wanted.get("block_device_mapping_v2") or []:
         if "volume_type" in one and not call.at_least(2, 67):
-            raise bad(
-                "Invalid input for field/attribute block_device_mapping_v2. Additional "
-                "properties are not allowed ('volume_type' was unexpected)"
+            raise invalid(
+                "0", one, "Additional properties are not allowed ('volume_type' was unexpected)"
             )
         source, target = one.get("source_type"), one.get("destination_type", "local")
         if source == "volume":
@@ -167,14 +208,12 @@ def _check_user_data(wanted: Row) -> None:
     if data is None:
         return
     if len(data) > USER_DATA_MAX:
-        raise bad("Invalid input for field/attribute user_data. Value is too long")
+        raise invalid("user_data", data, f"{data!r} is too long")
     try:
-        base64.b64decode(data, validate=True)
+        # As Nova: characters that are not of the alphabet are passed over.
+        base64.b64decode(data)
     except (binascii.Error, ValueError):
-        raise bad(
-            f"Invalid input for field/attribute user_data. Value: {data[:40]}. "
-            f"'{data[:40]}' is not a 'base64'"
-        ) from None
+        raise invalid("user_data", data, f"{data!r} is not a 'base64'") from None
 
 
 def check_metadata(call: Call, metadata: Row) -> None:
@@ -182,11 +221,12 @@ def check_metadata(call: Call, metadata: Row) -> None:
     if 0 <= bound < len(metadata):
         raise ApiError(403, f"Maximum number of metadata items exceeds {bound}")
     for key, value in metadata.items():
-        if not isinstance(value, str) or len(value) > 255 or not 0 < len(key) <= 255:
-            raise bad(
-                f"Invalid input for field/attribute {key}. Value: {value}. {value!r} is not "
-                "of type 'string' or too long"
-            )
+        if not isinstance(value, str):
+            raise invalid(key, value, f"{value!r} is not of type 'string'")
+        if len(value) > 255:
+            raise invalid(key, value, f"{value!r} is too long")
+        if not 0 < len(key) <= 255:
+            raise invalid("metadata", metadata, f"{key!r} is too long")
 
 
 def _security_groups(call: Call, wanted: Row) -> tuple[list[str], list[str]]:
@@ -206,7 +246,7 @@ def _security_groups(call: Call, wanted: Row) -> tuple[list[str], list[str]]:
                 "ID to be more specific.",
             )
         if not found and name != "default":
-            raise bad(f"Security group {name} not found for project {call.project}.")
+            raise bad(f"Unable to find security_group with name or id '{name}'")
         names.append(name)
         ids.extend(group["id"] for group in found)
     return names, ids
@@ -216,13 +256,8 @@ def _networks(call: Call, wanted: Row) -> list[Row]:
     asked = wanted.get("networks")
     if asked in ("auto", "none"):
         if not call.at_least(2, 37):
-            raise bad(
-                f"Invalid input for field/attribute networks. Value: {asked}. '{asked}' is "
-                "not of type 'array'"
-            )
+            raise invalid("networks", asked, f"'{asked}' is not of type 'array'")
         return [] if asked == "none" else _any_network(call, auto=True)
-    if asked is None and call.at_least(2, 37):
-        raise bad("Invalid input for field/attribute server. 'networks' is a required property")
     if not asked:
         return _any_network(call, auto=False)
     for one in asked:

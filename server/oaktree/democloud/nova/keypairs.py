@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ..cloud import now
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
-from .service import SERVICE, bad, page
+from .service import SERVICE, bad, invalid, page
 
 
 def own(call: Call) -> list[Item]:
@@ -59,12 +59,12 @@ def create_keypair(call: Call) -> Reply:
     wanted = (call.body or {}).get("keypair") or {}
     name = wanted.get("name")
     if not isinstance(name, str) or not name:
-        raise bad("Invalid input for field/attribute keypair. 'name' is a required property")
+        raise invalid("keypair", wanted, "'name' is a required property")
     if len(name) > 255:
-        raise bad(f"Invalid input for field/attribute name. Value: {name}. '{name}' is too long")
+        raise invalid("name", name, f"'{name}' is too long")
     public = wanted.get("public_key")
     if public is None and call.at_least(2, 92):
-        raise bad("Invalid input for field/attribute keypair. 'public_key' is a required property")
+        raise invalid("keypair", wanted, "'public_key' is a required property")
     bound = call.cloud.settings.quota["key_pairs"]
     if 0 <= bound <= len(own(call)):
         raise ApiError(403, "Quota exceeded, too many key pairs.")
@@ -84,7 +84,7 @@ def create_keypair(call: Call) -> Reply:
             "fingerprint": fingerprint,
             "type": wanted.get("type") or "ssh",
             "user_id": call.token.user_id,
-            "created_at": now("", "microseconds"),
+            "created_at": now(".000000"),
             "updated_at": None,
             "deleted": False,
             "deleted_at": None,

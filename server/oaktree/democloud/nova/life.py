@@ -92,7 +92,8 @@ def build(call: Call, server: Item, networks: list[Row], block_devices: list[Row
     def connect() -> None:
         if server["id"] not in region.servers:
             return
-        server.change(task_state="spawning")
+        # Nova knows the groups by the ports.
+        server.change(task_state="spawning", security_groups=server.get("_groups", []))
         try:
             for wanted in networks:
                 _connect(region, server, wanted)
@@ -114,7 +115,7 @@ def build(call: Call, server: Item, networks: list[Row], block_devices: list[Row
         enter(
             server,
             "ACTIVE",
-            launched_at=now("", "microseconds"),
+            launched_at=now(".000000"),
             progress=0,
             host=HOST,
             host_id=_host_id(server),
@@ -141,7 +142,12 @@ def _host_id(server: Item) -> str:
 
 
 def fail(server: Item, message: str, code: int = 500) -> None:
-    enter(server, "ERROR", fault={"code": code, "created": now(), "message": message})
+    enter(
+        server,
+        "ERROR",
+        security_groups=[],
+        fault={"code": code, "created": now(), "message": message},
+    )
 
 
 def _connect(region: Region, server: Item, wanted: Row) -> None:
@@ -154,9 +160,7 @@ def _connect(region: Region, server: Item, wanted: Row) -> None:
     if network is None:
         raise ApiError(404, f"Network {wanted['uuid']} could not be found.")
     if network["router:external"] and not network["shared"]:
-        raise ApiError(
-            403, f"It is not allowed to create an interface on external network {network['id']}"
-        )
+        raise ApiError(403, "Failed to allocate the network(s), not rescheduling.")
     values: Row = {"device_id": server["id"]}
     if wanted.get("fixed_ip"):
         values["fixed_ips"] = [{"ip_address": wanted["fixed_ip"]}]
@@ -230,6 +234,13 @@ def remove(region: Region, server: Item) -> None:
                 volumes.remove(region, volume)
     # One that is deleted while it is being built leaves no trace.
     building = server["status"] == "BUILD"
-    enter(server, "DELETED", terminated_at=now("", "microseconds"))
+    enter(
+        server,
+        "DELETED",
+        terminated_at=now(".000000"),
+        addresses={},
+        metadata={},
+        security_groups=[],
+    )
     if not building:
         region.deleted_servers.add(server)

@@ -11,8 +11,8 @@ from ..core import ApiError, Call, Reply
 from ..filters import Test
 from ..items import Item, Row
 from . import life
-from .create import check_metadata
-from .service import SERVICE, bad, listed, page
+from .create import check_metadata, check_name
+from .service import SERVICE, bad, invalid, listed, page
 from .views import encoded
 
 # What a user may filter by, and where it stands in a server; anything else is ignored.
@@ -50,16 +50,16 @@ def list_servers_detail(call: Call) -> Reply:
 
 
 def _list(call: Call, path: str, detail: str) -> Reply:
-    items, more = page(call, path, _selected(call))
+    items, more = page(call, path, _selected(call, "index" if detail == "brief" else "detail"))
     return listed("servers", [encoded(call, server, detail) for server in items], more)
 
 
-def _selected(call: Call) -> list[Item]:
+def _selected(call: Call, what: str) -> list[Item]:
     everyone = call.is_admin and call.flag("all_tenants")
     if call.flag("all_tenants") and not call.is_admin:
         raise ApiError(
             403,
-            "Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.",
+            f"Policy doesn't allow os_compute_api:servers:{what}:get_all_tenants to be performed.",
         )
     project = None if everyone else call.project
     servers = call.region.servers.listing(
@@ -70,8 +70,10 @@ def _selected(call: Call) -> list[Item]:
         return servers
     if call.query.get("status", "").upper() == "DELETED" and not call.is_admin:
         raise ApiError(403, "Only administrators may list deleted instances")
-    if call.query.get("deleted", "").lower() in ("1", "true"):
-        return [] if not call.is_admin else list(call.region.deleted_servers)
+    if call.is_admin and call.flag("deleted"):
+        return list(call.region.deleted_servers)
+    if call.at_least(2, 75):
+        _refuse_unknown(call)
     servers = list(servers)
     if "changes-since" in call.query:
         servers = _changed_since(call, servers, project)
@@ -80,15 +82,19 @@ def _selected(call: Call) -> list[Item]:
     return _sorted(call, servers)
 
 
+def _refuse_unknown(call: Call) -> None:
+    """Older versions pass over what they do not know."""
+    for name in call.query:
+        if name not in KNOWN and not name.startswith("_"):
+            raise bad(f"{name!r} does not match any of the regexes: '^_'")
+
+
 def _changed_since(call: Call, servers: list[Item], project: str | None) -> list[Item]:
     """In whole seconds, the one given included; servers being built are always among them."""
     try:
         since = datetime.fromisoformat(call.query["changes-since"])
     except ValueError:
-        raise bad(
-            "Invalid input for query parameters changes-since. Value: "
-            f"{call.query['changes-since']}."
-        ) from None
+        raise _bad_query("changes-since", call.query["changes-since"], "'date-time'") from None
     if since.tzinfo is not None:
         since = since.astimezone(UTC).replace(tzinfo=None)
     text = since.isoformat(timespec="seconds") + "Z"
@@ -122,10 +128,13 @@ def _pattern(call: Call, parameter: str) -> re.Pattern[str]:
     try:
         return re.compile(call.query[parameter], re.IGNORECASE)
     except re.error:
-        raise bad(
-            f"Invalid input for query parameters {parameter}. Value: {call.query[parameter]}. "
-            f"'{call.query[parameter]}' is not a 'regex'"
-        ) from None
+        raise _bad_query(parameter, call.query[parameter], "'regex'") from None
+
+
+def _bad_query(parameter: str, value: str, kind: str) -> ApiError:
+    return bad(
+        f"Invalid input for query parameters {parameter}. Value: {value}. '{value}' is not a {kind}"
+    )
 
 
 def _has_address(pattern: re.Pattern[str], version: int) -> Test:
@@ -136,11 +145,62 @@ def _has_address(pattern: re.Pattern[str], version: int) -> Test:
     )
 
 
-SORT = {"created_at": "_order", "updated_at": "updated", "display_name": "name", "uuid": "id"}
+# What may be sorted by, and where it stands in a server.
+SORT = {
+    "created_at": "_order",
+    "updated_at": "updated",
+    "launched_at": "launched_at",
+    "display_name": "name",
+    "display_description": "description",
+    "uuid": "id",
+    "vm_state": "vm_state",
+    "task_state": "task_state",
+    "power_state": "power_state",
+    "key_name": "key_name",
+    "hostname": "hostname",
+    "availability_zone": "zone",
+    "image_ref": "image_id",
+    "root_device_name": "id",
+}
+KNOWN = {
+    *[
+        "limit",
+        "marker",
+        "sort_key",
+        "sort_dir",
+        "changes-since",
+        "changes-before",
+        "all_tenants",
+        "deleted",
+    ],
+    *[
+        "name",
+        "uuid",
+        "ip",
+        "ip6",
+        "tenant_id",
+        "project_id",
+        "reservation_id",
+        "locked",
+        "host",
+        "node",
+        "hostname",
+    ],
+    *["power_state", "config_drive", "description", "progress", "created_at", "launched_at"],
+    *FILTERS,
+    *MORE_FILTERS,
+    *filters.TAGS,
+}
 
 
 def _sorted(call: Call, servers: list[Item]) -> list[Item]:
-    keys = [SORT.get(key, key) for key in call.query.getlist("sort_key")]
+    for key in call.query.getlist("sort_key"):
+        if key not in SORT:
+            raise bad(
+                f"Invalid input for query parameters sort_key. Value: {key}. '{key}' is not one of "
+                f"{list(SORT)}"
+            )
+    keys = [SORT[key] for key in call.query.getlist("sort_key")]
     filters.sort(servers, keys, call.query.getlist("sort_dir"), "desc")
     return servers
 
@@ -165,15 +225,15 @@ def update_server(call: Call) -> Reply:
         takes.add("hostname")
     unknown = wanted.keys() - takes
     if unknown:
-        raise bad(
-            "Invalid input for field/attribute server. Additional properties are not "
-            f"allowed ({', '.join(map(repr, sorted(unknown)))} was unexpected)"
+        names = ", ".join(map(repr, sorted(unknown)))
+        raise invalid(
+            "server", wanted, f"Additional properties are not allowed ({names} was unexpected)"
         )
     values = {key: wanted[key] for key in wanted if key != "OS-DCF:diskConfig"}
-    if "name" in values and not str(values["name"]).strip():
-        raise bad("Invalid input for field/attribute name. Value: . '' is too short")
+    if "name" in values:
+        check_name(values["name"])
     life.touch(server, **values)
-    return _one(call, server)
+    return Reply(b'{"server":%s}' % encoded(call, server, "changed"))
 
 
 @SERVICE.route("DELETE", "/servers/{id}")
@@ -202,7 +262,7 @@ def show_metadata(call: Call) -> Reply:
 @SERVICE.route("PUT", "/servers/{id}/metadata")
 def set_metadata(call: Call) -> Reply:
     server = find(call)
-    _writable(server, "update_server_metadata")
+    _writable(server, "update metadata")
     given: Row = (call.body or {}).get("metadata") or {}
     metadata = given if call.method == "PUT" else server["metadata"] | given
     check_metadata(call, metadata)
@@ -222,7 +282,7 @@ def show_metadata_item(call: Call) -> Reply:
 @SERVICE.route("PUT", "/servers/{id}/metadata/{key}")
 def set_metadata_item(call: Call) -> Reply:
     server = find(call)
-    _writable(server, "update_server_metadata")
+    _writable(server, "update metadata")
     given: Row = (call.body or {}).get("meta") or {}
     if call.args["key"] not in given:
         raise bad("Request body and URI mismatch")
@@ -235,7 +295,7 @@ def set_metadata_item(call: Call) -> Reply:
 @SERVICE.route("DELETE", "/servers/{id}/metadata/{key}")
 def delete_metadata_item(call: Call) -> Reply:
     server = find(call)
-    _writable(server, "delete_server_metadata")
+    _writable(server, "delete metadata")
     if call.args["key"] not in server["metadata"]:
         raise ApiError(404, "Metadata item was not found")
     # `updated` does not move for this one.
@@ -267,7 +327,8 @@ def one_tag(call: Call) -> Reply:
     if call.method == "PUT":
         if not has:
             server.change(tags=sorted([*server["tags"], tag]))
-        return Reply(status=204 if has else 201)
+        where = f"{call.base}/v2.1/servers/{server['id']}/tags/{tag}"
+        return Reply(status=204 if has else 201, headers={"location": where})
     if not has:
         raise ApiError(404, f"Server {server['id']} has no tag '{tag}'")
     if call.method == "DELETE":

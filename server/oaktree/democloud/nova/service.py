@@ -1,5 +1,8 @@
 """Nova's frame: the service, its links, and how it pages."""
 
+from typing import Any
+from uuid import UUID
+
 import orjson
 
 from .. import errors, filters
@@ -36,6 +39,19 @@ def bookmark(base: str, plural: str, key: str) -> list[Row]:
 
 def bad(message: str) -> ApiError:
     return ApiError(400, message)
+
+
+def invalid(field: str, value: Any, why: str) -> ApiError:
+    """What Nova's validation says of a field."""
+    return bad(f"Invalid input for field/attribute {field}. Value: {value}. {why}")
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def number(call: Call, name: str) -> int | None:

@@ -34,8 +34,34 @@ ADMIN_FIELDS: list[tuple[int, str, Callable[[Item], Any]]] = [
     (3, "OS-EXT-SRV-ATTR:user_data", lambda server: server["user_data"]),
     (16, "host_status", lambda server: "UP" if server["host"] else ""),
 ]
+# A PUT's answer shows no more than these before 2.75.
+CORE = [
+    "id",
+    "name",
+    "status",
+    "tenant_id",
+    "user_id",
+    "metadata",
+    "hostId",
+    "image",
+    "flavor",
+    "created",
+    "updated",
+    "addresses",
+    "accessIPv4",
+    "accessIPv6",
+    "links",
+    "OS-DCF:diskConfig",
+    "progress",
+    "fault",
+    "locked",
+    "description",
+    "tags",
+    "trusted_image_certificates",
+    "locked_reason",
+]
 # Where anything at all changes: servers are serialised once for each stretch between them.
-STEPS = sorted({0, 3, 47, 71, 98} | {minor for minor, _, _ in FIELDS + ADMIN_FIELDS})
+STEPS = sorted({0, 3, 47, 71, 75, 98} | {minor for minor, _, _ in FIELDS + ADMIN_FIELDS})
 
 
 def shape(call: Call, detail: str) -> tuple[int, bool, str]:
@@ -96,9 +122,20 @@ def view(base: str, form: tuple[int, bool, str], server: Item) -> Row:
     for since, name, value in FIELDS + (ADMIN_FIELDS if admin else []):
         if minor >= since:
             shown[name] = value(server)
-    if minor >= 71 and detail == "one":
+    if minor >= 71 and detail != "list":
         shown["server_groups"] = []
+    if detail == "changed" and minor < 75:
+        shown = {name: shown[name] for name in CORE if name in shown}
+        shown["addresses"] = plain(server["addresses"])
     return shown
+
+
+def plain(addresses: Row) -> Row:
+    """Addresses as they were before extensions told of types and MACs."""
+    return {
+        network: [{"version": one["version"], "addr": one["addr"]} for one in rows]
+        for network, rows in addresses.items()
+    }
 
 
 def _image(base: str, minor: int, server: Item) -> Any:
