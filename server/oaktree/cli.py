@@ -1,0 +1,109 @@
+"""The command `oaktree`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+from openstack import exceptions
+from openstack.config import OpenStackConfig
+
+from oaktree import __version__
+from oaktree.clouds import Clouds
+from oaktree.server import serve
+
+LISTEN = "127.0.0.1:50051"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=given.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    # At DEBUG these write requests out, and with them what nobody may read.
+    for name in ("keystoneauth", "urllib3", "openstack"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        return int(given.run(given))
+    except (OSError, ValueError, exceptions.ConfigException) as error:
+        print(f"oaktree: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="oaktree", description="A gRPC interface to OpenStack clouds"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--listen",
+        default=LISTEN,
+        metavar="ADDRESS",
+        help="host:port or unix:PATH to serve on (default: %(default)s)",
+    )
+    common.add_argument(
+        "--log-level",
+        default="info",
+        choices=["debug", "info", "warning", "error"],
+        help="how much to write to standard error (default: %(default)s)",
+    )
+    serving = commands.add_parser("serve", parents=[common], help="serve the clouds of clouds.yaml")
+    serving.add_argument(
+        "--clouds",
+        metavar="FILE",
+        help="the clouds.yaml to read (default: where openstacksdk looks for it)",
+    )
+    serving.add_argument(
+        "--cloud",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="serve only this cloud; may be given again (default: every cloud)",
+    )
+    serving.set_defaults(run=_serve)
+    demo = commands.add_parser("demo", parents=[common], help="serve three made-up clouds to try")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def configuration(path: str | None) -> OpenStackConfig:
+    """clouds.yaml as openstacksdk reads it. OSError or ConfigException when there is none to
+    read."""
+    if path is not None:
+        with Path(path).open("rb"):
+            pass
+        # openstacksdk puts these before the file that it is given.
+        for name in ("OS_CLIENT_CONFIG_FILE", "OS_CLOUD"):
+            os.environ.pop(name, None)
+    config = OpenStackConfig(config_files=[path] if path else None, app_name="oaktree")
+    if path is None and config.config_filename is None and not config.get_cloud_names():
+        raise OSError(
+            "there is no clouds.yaml in this folder, in ~/.config/openstack or in /etc/openstack; "
+            "write one, or name one with --clouds"
+        )
+    return config
+
+
+def _serve(given: argparse.Namespace) -> int:
+    uvloop.run(serve(Clouds(configuration(given.clouds), given.cloud), given.listen))
+    return 0
+
+
+def _demo(given: argparse.Namespace) -> int:
+    # The made-up clouds need libraries that serving does not.
+    from oaktree import demo
+
+    return demo.run(given.listen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

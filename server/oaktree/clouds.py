@@ -1,0 +1,319 @@
+"""The clouds of clouds.yaml, and the places (cloud, region, project) that calls go to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+import grpc
+from keystoneauth1.exceptions import EndpointNotFound
+from oaktreemodel.v1.error_pb2 import Reason
+from oaktreemodel.v1.location_pb2 import Location, Project
+from openstack import connection, exceptions, proxy
+from openstack.config import OpenStackConfig
+from openstack.config.cloud_region import CloudRegion
+
+from oaktree import http
+from oaktree.errors import Refused, choice_needed, invalid, service_absent, translate
+
+LOG = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+# A place's own, so that one cloud that hangs holds up nobody else's calls.
+THREADS = 8
+
+
+class Place:
+    """One region of one cloud, seen from one project: what a call goes to.
+
+    It connects on first use and again after a failure, so that a cloud that is down at start, or
+    comes back elsewhere, is no case of its own.
+    """
+
+    def __init__(self, cloud: str, region: str, config: CloudRegion) -> None:
+        self.cloud = cloud
+        self.region = region
+        self.config = config
+        self.project = Project()
+        self._lock = threading.RLock()
+        self._connection: connection.Connection | None = None
+        self._ready: set[str] = set()
+        self._scoped: dict[tuple[str, str, str], Place] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
+
+    def __repr__(self) -> str:
+        return f"<Place {self.cloud}/{self.region}>"
+
+    def location(self) -> Location:
+        return Location(cloud=self.cloud, region=self.region, project=self.project)
+
+    async def run(
+        self, reach: http.Reach | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Calls the function in one of the place's threads, within the call's reach. Whatever it
+        raises becomes a Refused that says where."""
+        context = contextvars.copy_context()
+        context.run(http.current.set, reach)
+        work = asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(context.run, partial(function, *args, **kwargs))
+        )
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if reach is not None:
+                reach.cancel()
+            # Nobody waits any more for how it ends.
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise
+        except Exception as error:
+            raise translate(error).at(cloud=self.cloud, region=self.region) from error
+
+    # What follows runs in threads.
+
+    def connection(self) -> connection.Connection:
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection
+
+    def _connect(self) -> connection.Connection:
+        made = connection.Connection(config=self.config, strict_proxies=True)
+        # Its cache serves stale answers and is not safe in threads.
+        made.cache_enabled = False
+        keystone_session = made.session
+        for scheme in ("http://", "https://"):
+            keystone_session.session.mount(scheme, http.BoundedAdapter(pool_maxsize=THREADS))
+        access = keystone_session.auth.get_access(keystone_session)
+        self.project = Project(
+            id=access.project_id or "",
+            name=access.project_name or "",
+            domain_id=access.project_domain_id or "",
+            domain_name=access.project_domain_name or "",
+        )
+        return made
+
+    def service(self, name: str) -> proxy.Proxy:
+        """openstacksdk's proxy of a service, such as "compute"; SERVICE_ABSENT if the region's
+        catalog has none. Made under a lock, since openstacksdk makes them without."""
+        with self._lock:
+            conn = self.connection()
+            try:
+                made: proxy.Proxy = getattr(conn, name)
+                if name not in self._ready:
+                    self._check(made, name)
+            except (EndpointNotFound, exceptions.ServiceDisabledException) as error:
+                raise service_absent(name) from error
+            except exceptions.NotSupported as error:
+                # What a service that is down looks like to openstacksdk: no versions at all.
+                self.forget()
+                raise Refused(
+                    grpc.StatusCode.UNAVAILABLE,
+                    Reason.REASON_CLOUD_UNREACHABLE,
+                    f"the {name} service does not say which versions it speaks",
+                    {"service": name},
+                ) from error
+            except Exception:
+                self.forget()
+                raise
+            return made
+
+    def _check(self, made: proxy.Proxy, name: str) -> None:
+        if made.get_endpoint_data() is None:
+            raise EndpointNotFound
+        # Retries are oaktree's, which knows how long its caller waits; openstacksdk sleeps.
+        made.status_code_retries = 0
+        self._ready.add(name)
+
+    def has_service(self, name: str) -> bool:
+        try:
+            self.service(name)
+        except Refused as refused:
+            if refused.reason == Reason.REASON_SERVICE_ABSENT:
+                return False
+            raise
+        return True
+
+    def forget(self) -> None:
+        """Connects anew at the next use: what a connection has found out stays with it for good."""
+        with self._lock:
+            self._connection = None
+            self._ready.clear()
+
+    def scoped(self, project: Project) -> Place:
+        """The same region seen from another project of the same user."""
+        key = (project.id, project.name, project.domain_id or project.domain_name)
+        with self._lock:
+            if key not in self._scoped:
+                auth = {
+                    "project_id": project.id or None,
+                    "project_name": project.name or None,
+                    "project_domain_id": project.domain_id or None,
+                    "project_domain_name": project.domain_name or None,
+                }
+                if not project.id and not (project.domain_id or project.domain_name):
+                    own = self.connection().config.config.get("auth", {})
+                    auth["project_domain_id"] = own.get("project_domain_id")
+                    auth["project_domain_name"] = own.get("project_domain_name")
+                config = self.connection().connect_as(**auth).config
+                self._scoped[key] = Place(self.cloud, self.region, config)
+            return self._scoped[key]
+
+
+class Clouds:
+    """Every cloud of the configuration that is served, and which places a location means."""
+
+    def __init__(self, config: OpenStackConfig, names: Sequence[str] = ()) -> None:
+        """`names` are the clouds to serve; all that the configuration has if there are none."""
+        self._config = config
+        known = [name for name in config.get_cloud_names() if name]
+        for name in names:
+            if name not in known:
+                raise ValueError(f"no cloud {name!r} in the configuration; it has {listed(known)}")
+        self.names = sorted(names or known)
+        self._places: dict[str, dict[str, Place]] = {}
+        self._broken: dict[str, Refused] = {}
+        self._default: dict[str, str] = {}
+        self.profiles: dict[str, str] = {}
+        for name in self.names:
+            try:
+                self._read(name)
+            except Exception as error:
+                refused = self._configuration_invalid(name, error)
+                LOG.warning("cloud %s is not served: %s", name, refused)
+                self._broken[name] = refused
+
+    @staticmethod
+    def _configuration_invalid(name: str, error: Exception) -> Refused:
+        # Its own text may quote the entry, and so a password.
+        detail = str(error) if isinstance(error, exceptions.ConfigException) else ""
+        return Refused(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            Reason.REASON_CONFIGURATION_INVALID,
+            f"the entry of cloud {name!r} in clouds.yaml cannot be used: "
+            f"{detail or type(error).__name__}",
+            {"cloud": name},
+        )
+
+    def _read(self, name: str) -> None:
+        entry = self._config.cloud_config["clouds"][name] or {}
+        if not isinstance(entry, dict):
+            raise exceptions.ConfigException("it is not a mapping")
+        regions = [region["name"] for region in self._config._get_regions(name)]
+        places = {}
+        for region in regions:
+            config = self._config.get_one(cloud=name, region_name=region)
+            # Without auth openstacksdk would go on to talk to a cloud as nobody.
+            if not config.config.get("auth") and config.config.get("auth_type") not in (
+                "none",
+                "v3oidcdeviceauthz",
+            ):
+                raise exceptions.ConfigException("it has no auth")
+            config.get_auth()
+            places[region] = Place(name, region, config)
+        named = entry.get("region_name")
+        self._places[name] = places
+        if isinstance(named, str) and named in places:
+            self._default[name] = named
+        elif len(places) == 1:
+            self._default[name] = next(iter(places))
+        self.profiles[name] = str(entry.get("profile") or entry.get("cloud") or "")
+
+    def regions(self, cloud: str) -> dict[str, Place]:
+        """The regions of one cloud, by name, in the order of the configuration."""
+        if cloud in self._broken:
+            raise self._broken[cloud]
+        if cloud not in self._places:
+            raise invalid(
+                "location.cloud",
+                f"there is no cloud {cloud!r}; there are {listed(self.names)}",
+                Reason.REASON_CLOUD_UNKNOWN,
+            )
+        return self._places[cloud]
+
+    def default_region(self, cloud: str) -> str | None:
+        return self._default.get(cloud)
+
+    def _region(self, cloud: str, region: str) -> Place:
+        places = self.regions(cloud)
+        if region not in places:
+            raise invalid(
+                "location.region",
+                f"cloud {cloud!r} has no region {region!r}; it has {listed(places)}",
+                Reason.REASON_REGION_UNKNOWN,
+            )
+        return places[region]
+
+    def every(self, location: Location) -> tuple[list[Place], list[tuple[Location, Refused]]]:
+        """The places a list covers, and those that cannot even be asked.
+
+        A location that names one place fails as a call instead.
+        """
+        places: list[Place] = []
+        failures: list[tuple[Location, Refused]] = []
+        for cloud in [location.cloud] if location.cloud else self.names:
+            try:
+                if location.region and location.cloud:
+                    found = [self._region(cloud, location.region)]
+                else:
+                    regions = self.regions(cloud)
+                    found = [
+                        place
+                        for region, place in regions.items()
+                        if not location.region or region == location.region
+                    ]
+            except Refused as refused:
+                if location.cloud:
+                    raise
+                failures.append((Location(cloud=cloud), refused))
+                continue
+            places += found
+        if location.region and not places and not failures:
+            raise invalid(
+                "location.region",
+                f"no cloud has a region {location.region!r}",
+                Reason.REASON_REGION_UNKNOWN,
+            )
+        return places, failures
+
+    def one(self, location: Location) -> Place:
+        """The one place that a call is about; CHOICE_NEEDED, with the choices, if it is not
+        clear which."""
+        cloud = location.cloud
+        if not cloud:
+            if len(self.names) != 1:
+                raise choice_needed("location.cloud", f"name a cloud: {listed(self.names)}")
+            cloud = self.names[0]
+        if location.region:
+            return self._region(cloud, location.region)
+        places = self.regions(cloud)
+        default = self._default.get(cloud)
+        if default is None:
+            raise choice_needed("location.region", f"name a region: {listed(places)}")
+        return places[default]
+
+
+def listed(names: Any) -> str:
+    """Names for a message: none as a word, many cut."""
+    names = [str(name) or "the one without a name" for name in names]
+    if not names:
+        return "none"
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+async def place_for(place: Place, location: Location) -> Place:
+    """The place as seen from the project that the request asks for."""
+    if not location.HasField("project") or not (location.project.id or location.project.name):
+        return place
+    wanted = location.project
+    own = place.project
+    if own.id and (wanted.id == own.id or (not wanted.id and wanted.name == own.name)):
+        return place
+    scoped = await place.run(None, place.scoped, wanted)
+    await scoped.run(None, scoped.connection)
+    return place if scoped.project.id == place.project.id else scoped

@@ -1,0 +1,65 @@
+"""Names and ids: a user may give either, wherever a thing is named. Runs in a place's threads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from openstack import exceptions
+
+from oaktree.clouds import Place
+from oaktree.errors import ambiguous, not_found
+from oaktree.reader import ATTEMPTS, Found, Reader
+from oaktree.row import Item
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+
+
+def items(place: Place, reader: Reader, query: dict[str, Any]) -> Iterator[list[Item]]:
+    """A whole list, page by page, each thing once. When the thing that marks a page has been
+    deleted meanwhile, services answer with an error or an end: the list is begun again."""
+    seen: set[str] = set()
+    for attempt in range(ATTEMPTS):
+        following: Any = query
+        try:
+            while following is not None:
+                page, following = reader.page(place, following)
+                # A thing without an id is told apart by its name, as keypairs are.
+                new = [i for i in page if (i.get("id") or i.get("name")) not in seen]
+                seen.update(str(i.get("id") or i.get("name")) for i in new)
+                yield new
+            return
+        except (exceptions.NotFoundException, exceptions.BadRequestException):
+            if following is query or attempt == ATTEMPTS - 1:
+                raise
+
+
+def find(place: Place, reader: Reader, name: str, fieldname: str = "name_or_id") -> Found:
+    """The one thing of that id, or of that name. NOT_FOUND, or INVALID_ARGUMENT with the ids where
+    several have the name."""
+    row = reader.row
+    encode = reader.encoder(place)
+    if not row.uuid_ids or _UUID.fullmatch(name):
+        item = reader.get(place, name)
+        if item is not None:
+            return encode(item)
+    extra = row.by_name(name) if row.by_name else {}
+    matches = [
+        encode(item)
+        for page in items(place, reader, reader.query(place, False, extra))
+        for item in page
+        if item.get(row.name_key) == name and reader.mine(place, item)
+    ]
+    if len(matches) > 1 and row.preferred is not None:
+        matches = [found for found in matches if row.preferred(found.message)] or matches
+    if len(matches) > 1:
+        raise ambiguous(fieldname, noun_of(reader), name, (found.id for found in matches))
+    if not matches:
+        raise not_found(noun_of(reader), name)
+    return matches[0]
+
+
+def noun_of(reader: Reader) -> str:
+    """The resource in words: "floating ip" for FloatingIp."""
+    return re.sub(r"(?<!^)([A-Z])", r" \1", reader.row.noun).lower()

@@ -1,0 +1,132 @@
+"""What a call's deadline and its cancellation do to the HTTP requests that are made for it.
+
+openstacksdk works in threads and knows neither. So every request goes through an adapter of ours
+that asks the call it is made for: reads get no more time than the call has left, and a cancelled
+call's reads are cut. Writes are left to end: a POST that is cut may have taken effect, and nobody
+would know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import socket
+import threading
+import time
+from typing import Any
+
+import requests
+from keystoneauth1.session import TCPKeepAliveAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+# A cloud that takes the connection and then says nothing. Some real calls take half a minute.
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+
+
+class Reach:
+    """How far a call reaches: the time it has left, and the connections it reads from now."""
+
+    def __init__(self, deadline: float | None = None) -> None:
+        # On the monotonic clock; None: no deadline.
+        self.deadline = deadline
+        self.cancelled = False
+        self._lock = threading.Lock()
+        # By thread, as one thread makes one request at a time.
+        self._reading: dict[int, HTTPConnection] = {}
+
+    def seconds_left(self) -> float:
+        """Time for one request, in seconds. TimeoutError when the call is over."""
+        if self.cancelled:
+            raise TimeoutError
+        if self.deadline is None:
+            return READ_SECONDS
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return min(left, READ_SECONDS)
+
+    def enter(self, connection: HTTPConnection) -> None:
+        with self._lock:
+            if self.cancelled:
+                raise TimeoutError
+            self._reading[threading.get_ident()] = connection
+
+    def leave(self) -> None:
+        with self._lock:
+            self._reading.pop(threading.get_ident(), None)
+
+    def cancel(self) -> None:
+        """Ends the call's reads: the threads that wait in them go on with an error at once."""
+        with self._lock:
+            self.cancelled = True
+            for connection in self._reading.values():
+                if connection.sock is not None:
+                    with contextlib.suppress(OSError):
+                        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+current: contextvars.ContextVar[Reach | None] = contextvars.ContextVar("reach", default=None)
+
+
+def _reach_of(method: str, url: str) -> Reach | None:
+    """The call that may cut a request: reads, and the fetching of a token, which changes nothing."""
+    if method.upper() in ("GET", "HEAD") or url.endswith("/auth/tokens"):
+        return current.get()
+    return None
+
+
+class _Registered:
+    """A connection that tells the call it works for that it does."""
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        reach = _reach_of(method, url)
+        if reach is not None:
+            reach.enter(self)  # type: ignore[arg-type]
+        super().request(method, url, *args, **kwargs)  # type: ignore[misc]
+
+
+class _Connection(_Registered, HTTPConnection):
+    pass
+
+
+class _TlsConnection(_Registered, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection  # type: ignore[assignment]
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection  # type: ignore[assignment]
+
+
+class BoundedAdapter(TCPKeepAliveAdapter):  # type: ignore[misc]
+    """Requests' transport, with the deadline and the cancellation of the call it works for."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        reach = _reach_of(request.method or "", request.url or "")
+        seconds = READ_SECONDS if reach is None else reach.seconds_left()
+        kwargs["timeout"] = (min(CONNECT_SECONDS, seconds), seconds)
+        try:
+            response = super().send(request, *args, **kwargs)
+            if not kwargs.get("stream"):
+                # Read here and not later in requests, so that a body can be cut, too.
+                _ = response.content
+            return response  # type: ignore[no-any-return]
+        except requests.RequestException:
+            # A read that was cut, or timed out with the call, is the call's doing, not the cloud's.
+            if reach is not None:
+                reach.seconds_left()
+            raise
+        finally:
+            if reach is not None:
+                reach.leave()

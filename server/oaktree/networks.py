@@ -1,0 +1,236 @@
+"""What a region's networks are for: which lead outside, which a server gets, where floating IPs
+come from.
+
+openstacksdk has an answer to this, which knows only what the configuration names and else takes
+what is listed last. The rules here are those of the configuration first, then of what is there:
+networks inside, with a subnet, and a router where floating IPs exist; the project's own before
+shared ones. More than one left is a question to the caller, not a guess.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from oaktreemodel.v1.error_pb2 import Reason
+
+from oaktree.clouds import Place, listed
+from oaktree.errors import Refused, choice_needed, failed
+from oaktree.row import Item
+from oaktree.writes import check
+
+# Networks are made seldom; servers are listed often.
+KEPT_SECONDS = 60.0
+
+
+@dataclass
+class Settings:
+    """What a cloud's entry in clouds.yaml says of its networks."""
+
+    external: set[str] = field(default_factory=set)
+    internal: set[str] = field(default_factory=set)
+    default_interface: str = ""
+    nat_source: str = ""
+    nat_destination: str = ""
+    use_external: bool = True
+    use_internal: bool = True
+    private: bool = False
+    force_ipv4: bool = False
+    floating_ip_source: str = "neutron"
+
+    @staticmethod
+    def of(place: Place) -> Settings:
+        config = place.config
+        source = config.config.get("floating_ip_source", "neutron")
+        return Settings(
+            external=set(config.get_external_ipv4_networks()),
+            internal=set(config.get_internal_ipv4_networks()),
+            default_interface=config.get_default_network() or "",
+            nat_source=config.get_nat_source() or "",
+            nat_destination=config.get_nat_destination() or "",
+            use_external=config.config.get("use_external_network", True),
+            use_internal=config.config.get("use_internal_network", True),
+            private=config.config.get("private", False),
+            force_ipv4=bool(getattr(config, "force_ipv4", False)),
+            floating_ip_source=str(source or "none").lower(),
+        )
+
+
+@dataclass
+class Networks:
+    """A region's networks as one project sees them, read at one time."""
+
+    settings: Settings
+    project: str
+    # False in a region whose catalog has no network service.
+    present: bool = False
+    has_routers: bool = False
+    extensions: list[str] = field(default_factory=list)
+    networks: list[Item] = field(default_factory=list)
+    subnets: list[Item] = field(default_factory=list)
+    # For each network inside, those outside that a router leads to.
+    routed: dict[str, set[str]] = field(default_factory=dict)
+
+    def _is(self, network: Item, name: str) -> bool:
+        return bool(name) and name in (network["name"], network["id"])
+
+    def is_external(self, network: Item) -> bool:
+        names = {network["name"], network["id"]}
+        if names & self.settings.external:
+            return True
+        return bool(network.get("router:external")) and not names & self.settings.internal
+
+    @cached_property
+    def external(self) -> list[Item]:
+        found = filter(self.is_external, self.networks)
+        return sorted(found, key=lambda n: (n["name"], n["id"]))
+
+    @cached_property
+    def internal(self) -> list[Item]:
+        """Those a server can be put on without leading outside."""
+        found = [n for n in self.networks if not self.is_external(n) and self.versions(n)]
+        return sorted(found, key=lambda n: (n["name"], n["id"]))
+
+    @cached_property
+    def _versions(self) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for subnet in self.subnets:
+            found.setdefault(subnet["network_id"], set()).add(subnet["ip_version"])
+        return found
+
+    def versions(self, network: Item) -> set[int]:
+        """The versions of the Internet Protocol that a network's subnets are of."""
+        return self._versions.get(network["id"], set())
+
+    @property
+    def has_floating_ips(self) -> bool:
+        return self.has_routers and self.settings.floating_ip_source == "neutron"
+
+    @property
+    def keeps_descriptions(self) -> bool:
+        return "standard-attr-description" in self.extensions
+
+    def floating(self, reach_from: str = "") -> list[Item]:
+        """The networks that floating IPs may come from: of those outside, the ones that a router
+        leads to from a network inside, where one is given."""
+        if not self.has_floating_ips:
+            return []
+        if self.settings.nat_source:
+            return [n for n in self.networks if self._is(n, self.settings.nat_source)]
+        # What the configuration only calls external may be reached without a router.
+        found = [n for n in self.external if n.get("router:external")]
+        if reach_from:
+            found = [n for n in found if n["id"] in self.routed.get(reach_from, set())]
+        return found
+
+    def own_first(self, networks: list[Item]) -> list[Item]:
+        """The project's own, if there are any; else those that others share."""
+        own = [n for n in networks if self._owner(n) in ("", self.project)]
+        return own or networks
+
+    @staticmethod
+    def _owner(network: Item) -> str:
+        return str(network.get("project_id") or network.get("tenant_id") or "")
+
+    def for_server(self) -> Item | None:
+        """The network that a server gets when its maker names none; None where only Nova can say.
+
+        INVALID_ARGUMENT with the choices where there are several; FAILED_PRECONDITION where there
+        is none.
+        """
+        for name in (self.settings.default_interface, self.settings.nat_destination):
+            for network in self.networks:
+                if self._is(network, name):
+                    return network
+        candidates = self.own_first(
+            [n for n in self.internal if not self.has_floating_ips or self.floating(n["id"])]
+        )
+        if not candidates:
+            # Nobody's router leads out of these: a server there is at least a server.
+            candidates = self.own_first(self.internal)
+        if not candidates and self.settings.use_external:
+            candidates = [n for n in self.external if n.get("shared") and self.versions(n)]
+        if len(candidates) > 1:
+            raise choice_needed("nics", f"name a network: {described(candidates)}")
+        return candidates[0] if candidates else None
+
+    def floating_for(self, network: Item | None) -> Item | None:
+        """The network that a floating IP for a server on this one comes from; None where it needs
+        none, or can have none."""
+        settings = self.settings
+        if network is None or not settings.use_external or settings.private:
+            return None
+        if self.is_external(network) or 4 not in self.versions(network):
+            return None
+        found = self.floating(network["id"])
+        if not found and settings.nat_source:
+            found = self.floating()
+        if len(found) > 1:
+            default = [n for n in found if n.get("is_default")]
+            found = default if len(default) == 1 else found
+        if len(found) > 1:
+            raise choice_needed("floating_network", f"name an external network: {described(found)}")
+        return found[0] if found else None
+
+
+def described(networks: list[Item]) -> str:
+    """Networks as choices in a message."""
+    return listed(f"{network['name']} ({network['id']})" for network in networks)
+
+
+_LOCK = threading.Lock()
+_KEPT: dict[Place, tuple[float, Networks]] = {}
+
+
+def read(place: Place, *, fresh: bool = False) -> Networks:
+    """A region's networks; at most KEPT_SECONDS old, or asked for now. Runs in a thread."""
+    with _LOCK:
+        kept = _KEPT.get(place)
+    if kept is not None and not fresh and time.monotonic() - kept[0] < KEPT_SECONDS:
+        return kept[1]
+    asked = time.monotonic()
+    found = _read(place)
+    with _LOCK:
+        _KEPT[place] = (asked, found)
+    return found
+
+
+def _read(place: Place) -> Networks:
+    found = Networks(Settings.of(place), place.project.id)
+    if not place.has_service("network"):
+        return found
+    adapter = place.service("network")
+
+    def get(path: str, key: str, **query: str) -> list[Any]:
+        answer = check(adapter.get(path, params=query)).json()[key]
+        assert isinstance(answer, list)
+        return answer
+
+    found.present = True
+    found.networks = get("/networks", "networks")
+    found.subnets = get("/subnets", "subnets")
+    found.extensions = sorted(entry["alias"] for entry in get("/extensions", "extensions"))
+    found.has_routers = "router" in found.extensions
+    if found.has_routers:
+        gateways = {
+            router["id"]: router["external_gateway_info"]["network_id"]
+            for router in get("/routers", "routers")
+            if router.get("external_gateway_info")
+        }
+        for port in get("/ports", "ports"):
+            # Also router_interface_distributed and its likes.
+            if port["device_id"] in gateways and port["device_owner"] != "network:router_gateway":
+                network = found.routed.setdefault(port["network_id"], set())
+                network.add(gateways[port["device_id"]])
+    return found
+
+
+def network_needed(place: Place) -> Refused:
+    return failed(
+        Reason.REASON_NOT_OFFERED,
+        "there is no network that a server could be put on; make one, with a subnet, or name one "
+        "in nics",
+    )

@@ -1,0 +1,92 @@
+"""A change that comes twice is made once.
+
+The same request id, rpc and place: the second caller gets the first one's answer, also while the
+first is still under way. A change that failed is forgotten, so that it can be tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from oaktreemodel.v1.error_pb2 import Reason
+
+from oaktree.errors import Refused
+
+# Longer than any wrapper retries.
+KEPT_SECONDS = 900.0
+KEPT = 10_000
+
+
+@dataclass
+class _Made:
+    digest: bytes
+    task: asyncio.Task[bytes]
+    at: float
+
+
+class Once:
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[Any, ...], _Made] = OrderedDict()
+        # asyncio keeps only weak references to tasks.
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def run(
+        self, scope: tuple[str, ...], request: Message, work: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
+        """The answer of the work, done once for one request id in one scope. ALREADY_EXISTS,
+        REQUEST_ID_REUSED, when the id came before with other parameters."""
+        identifier = request.request_id  # type: ignore[attr-defined]
+        if not identifier:
+            return await asyncio.shield(self.keep(work()))
+        key = (*scope, identifier)
+        digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        made = self._made.get(key)
+        if made is None:
+            made = _Made(digest, self.keep(work()), time.monotonic())
+            self._made[key] = made
+            made.task.add_done_callback(lambda task: self._ended(key, task))
+        elif made.digest != digest:
+            raise Refused(
+                grpc.StatusCode.ALREADY_EXISTS,
+                Reason.REASON_REQUEST_ID_REUSED,
+                f"request id {identifier} was used before with other parameters; make a new one",
+            )
+        return await asyncio.shield(made.task)
+
+    def keep(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
+        """Runs the work to its end, whoever still waits for it."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._drop)
+        return task
+
+    def _drop(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        # Its failure was told to whoever waited, if anybody did.
+        if not task.cancelled():
+            task.exception()
+
+    def _ended(self, key: tuple[Any, ...], task: asyncio.Task[bytes]) -> None:
+        if task.cancelled() or task.exception() is not None:
+            self._made.pop(key, None)
+        now = time.monotonic()
+        while self._made:
+            oldest = next(iter(self._made.values()))
+            if not oldest.task.done() or (
+                len(self._made) <= KEPT and now - oldest.at < KEPT_SECONDS
+            ):
+                return
+            self._made.popitem(last=False)
+
+    async def finish(self, seconds: float) -> None:
+        """Lets what is under way end, for so long."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)

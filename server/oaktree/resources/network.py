@@ -1,0 +1,36 @@
+"""Networks."""
+
+from __future__ import annotations
+
+from openstack.network.v2 import network
+
+from oaktree.mapping import At
+from oaktree.row import Row, by_exact_name, words
+from oaktree.writes import creator, deleter, updater
+
+_STATES = words(pending="build", ready="active", stopped="down", failed="error")
+
+
+_HOW = ("network", "network", network.Network, "/networks")
+
+ROW = Row(
+    noun="Network",
+    service="network",
+    sdk=network.Network,
+    path="/networks",
+    key="networks",
+    item_path="/networks/{id}",
+    item_key="network",
+    shared=lambda item: bool(item.get("shared") or item.get("router:external")),
+    by_name=by_exact_name,
+    project_keys=("project_id", "tenant_id"),
+    state=lambda item: _STATES.get(str(item.get("status")).lower(), 0),
+    odd={
+        "subnets": At("subnets"),
+        "ipv4_address_scope": At("ipv4_address_scope"),
+        "ipv6_address_scope": At("ipv6_address_scope"),
+    },
+    create=creator(*_HOW),
+    update=updater(*_HOW),
+    delete=deleter("network", "network"),
+)

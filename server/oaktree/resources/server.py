@@ -1,0 +1,242 @@
+"""Servers: how they are read. How they are made and deleted is in `oaktree.boot`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+from oaktreemodel.v1.common_pb2 import State
+from oaktreemodel.v1.server_pb2 import GetServerConsoleOutputResponse
+from openstack.compute.v2 import server
+
+from oaktree import addresses, boot, networks
+from oaktree.call import Call
+from oaktree.clouds import Place
+from oaktree.convert import as_bool, text
+from oaktree.errors import Refused
+from oaktree.find import find
+from oaktree.mapping import At, Nowhere, Whole
+from oaktree.reader import Reader
+from oaktree.row import Item, Row, words
+from oaktree.verbs import act
+from oaktree.writes import change_metadata, check, require, set_tags
+
+_STATES = words(
+    pending="build",
+    ready="active verify_resize rescue",
+    changing="rebuild reboot hard_reboot resize revert_resize migrating password",
+    stopped="shutoff paused suspended shelved shelved_offloaded",
+    failed="error",
+    deleted="deleted soft_deleted",
+)
+# Nova's numbers, in Nova's words.
+_POWER = {0: "nostate", 1: "running", 3: "paused", 4: "shutdown", 6: "crashed", 7: "suspended"}
+FLAVORS_KEPT_SECONDS = 300.0
+
+
+def state(item: Item) -> State:
+    # Nova says ACTIVE while it deletes.
+    if item.get("OS-EXT-STS:task_state") == "deleting":
+        return State.STATE_DELETING
+    return _STATES.get(str(item.get("status")).lower(), State.STATE_UNSPECIFIED)
+
+
+@dataclass
+class _Flavors:
+    """Names and ids of flavors: a server shows now the one, now the other."""
+
+    ids: dict[str, str]
+    names: dict[str, str]
+
+
+_LOCK = threading.Lock()
+_FLAVORS: dict[Place, tuple[float, _Flavors]] = {}
+
+
+def _flavors(place: Place) -> _Flavors:
+    with _LOCK:
+        kept = _FLAVORS.get(place)
+    if kept is not None and time.monotonic() - kept[0] < FLAVORS_KEPT_SECONDS:
+        return kept[1]
+    asked = time.monotonic()
+    listed = [
+        (flavor.id, flavor.name) for flavor in place.connection().compute.flavors(details=False)
+    ]
+    found = _Flavors({n: i for i, n in listed}, {i: n for i, n in listed})
+    with _LOCK:
+        _FLAVORS[place] = (asked, found)
+    return found
+
+
+@dataclass
+class _Context:
+    flavors: _Flavors
+    networks: networks.Networks
+
+
+def _prepare(place: Place) -> _Context:
+    try:
+        known = networks.read(place)
+    except Refused:
+        raise
+    except Exception:
+        # Servers can be shown without knowing which of their networks lead outside.
+        known = networks.Networks(networks.Settings.of(place), place.project.id)
+    return _Context(_flavors(place), known)
+
+
+def _finish(message: Message, item: Item, context: _Context) -> None:
+    made: Any = message
+    flavor = made.flavor
+    if flavor.id and not flavor.name:
+        flavor.name = context.flavors.names.get(flavor.id, "")
+    elif flavor.name and not flavor.id:
+        flavor.id = context.flavors.ids.get(flavor.name, "")
+    chosen = addresses.choose(item, context.networks)
+    made.public_v4 = chosen.public_v4
+    made.public_v6 = chosen.public_v6
+    made.private_v4 = chosen.private_v4
+    made.interface_ip = chosen.interface_ip
+
+
+def _addresses(message: Any, item: Item) -> None:
+    target = message.addresses
+    for network, shown in sorted((item.get("addresses") or {}).items()):
+        for one in sorted(shown, key=lambda address: str(address.get("addr"))):
+            target.add(
+                network=network,
+                address=one.get("addr") or "",
+                version=one.get("version") or 0,
+                kind=one.get("OS-EXT-IPS:type") or "",
+                mac_address=one.get("OS-EXT-IPS-MAC:mac_addr") or "",
+            )
+
+
+def _power_state(message: Any, value: Any) -> None:
+    message.power_state = _POWER.get(value, text(value))
+
+
+def _config_drive(message: Any, value: Any) -> None:
+    message.has_config_drive = as_bool(value)
+
+
+def _server_groups(message: Any, value: Any) -> None:
+    for identifier in sorted(value):
+        message.server_groups.add(id=identifier)
+
+
+def _security_groups(message: Any, value: Any) -> None:
+    # One entry a port, so a group may come often.
+    for name in sorted({group["name"] for group in value if group.get("name")}):
+        message.security_groups.add(name=name)
+
+
+def _update(place: Place, identifier: str, request: Any) -> None:
+    path = f"/servers/{identifier}"
+    if request.HasField("tags"):
+        require(place, "compute", "2.26", "tags of servers")
+    if request.HasField("description"):
+        require(place, "compute", "2.19", "descriptions of servers")
+    if request.HasField("hostname"):
+        require(place, "compute", "2.90", "changing a server's host name")
+    given = {
+        key: getattr(request, key)
+        for key in ("name", "description", "access_ipv4", "access_ipv6", "hostname")
+        if request.HasField(key)
+    }
+    if given:
+        place.service("compute").update_server(identifier, **given)  # type: ignore[attr-defined]
+    if request.HasField("metadata"):
+        change_metadata(place, "compute", path, request.metadata)
+    if request.HasField("tags"):
+        set_tags(place, "compute", path, request.tags.values, "2.26")
+
+
+async def console_output(call: Call, reader: Reader) -> bytes:
+    request, place = call.request, await call.place()
+
+    def read() -> bytes:
+        found = find(place, reader, request.name_or_id)
+        action: Item = {"length": request.line_count} if request.HasField("line_count") else {}
+        adapter = place.service("compute")
+        answer = check(
+            adapter.post(f"/servers/{found.id}/action", json={"os-getConsoleOutput": action})
+        )
+        output = answer.json().get("output") or ""
+        return GetServerConsoleOutputResponse(output=output).SerializeToString()
+
+    return await place.run(call.reach, read)
+
+
+async def start(call: Call, reader: Reader) -> bytes:
+    return await act(
+        call, reader, lambda place, server_id, _: _compute(place).start_server(server_id)
+    )
+
+
+async def stop(call: Call, reader: Reader) -> bytes:
+    return await act(
+        call, reader, lambda place, server_id, _: _compute(place).stop_server(server_id)
+    )
+
+
+async def reboot(call: Call, reader: Reader) -> bytes:
+    return await act(
+        call,
+        reader,
+        lambda place, server_id, request: _compute(place).reboot_server(
+            server_id, "HARD" if request.hard else "SOFT"
+        ),
+    )
+
+
+def _compute(place: Place) -> Any:
+    return place.service("compute")
+
+
+ROW = Row(
+    noun="Server",
+    service="compute",
+    sdk=server.Server,
+    path="/servers/detail",
+    key="servers",
+    item_path="/servers/{id}",
+    item_key="server",
+    microversion="2.100",
+    all_projects={"all_tenants": "1"},
+    by_name=boot.by_name,
+    zone_key="OS-EXT-AZ:availability_zone",
+    project_keys=("tenant_id",),
+    state=state,
+    odd={
+        "flavor.name": At("original_name"),
+        "public_v4": Nowhere,
+        "public_v6": Nowhere,
+        "private_v4": Nowhere,
+        "interface_ip": Nowhere,
+        "addresses": Whole(_addresses, ("addresses",)),
+        "security_groups": At("security_groups", _security_groups),
+        "server_groups": At("server_groups", _server_groups),
+        "power_state": At("OS-EXT-STS:power_state", _power_state),
+        "has_config_drive": At("config_drive", _config_drive),
+        "fault.created_at": At("created"),
+        "scheduler_hints_json": At("scheduler_hints"),
+    },
+    prepare=_prepare,
+    finish=_finish,
+    update=_update,
+    fault=lambda message: message.fault.message,  # type: ignore[attr-defined]
+    settle=boot.settle,
+    sweep=boot.sweep,
+    specials={
+        "CreateServer": boot.create,
+        "DeleteServer": boot.delete,
+        "GetServerConsoleOutput": console_output,
+        "StartServer": start,
+        "StopServer": stop,
+        "RebootServer": reboot,
+    },
+)

@@ -1,0 +1,113 @@
+"""What oaktree knows of one resource: a row of data.
+
+A resource is one `.proto` file and one row in `resources/`. The row says where the resource lives
+in the cloud, how its fields map where openstacksdk's names do not say it, which of the cloud's
+words is which state, and what is odd about it. Everything else follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from google.protobuf.message import Message
+from oaktreemodel.v1.common_pb2 import State
+from openstack import resource
+
+from oaktree.clouds import Place
+from oaktree.mapping import Oddities
+
+Item: TypeAlias = dict[str, Any]
+# Given the call and the reader of its resource: the response, or an iterator of them.
+Handler: TypeAlias = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a Create made: its id, and what else its response holds, such as a secret."""
+
+    id: str
+    more: Message | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    # The message's name, and openstacksdk's proxy and class.
+    noun: str
+    service: str
+    sdk: type[resource.Resource]
+
+    # Reading. The list's path, the key of its items, and the path and key of one item.
+    path: str
+    key: str
+    item_path: str
+    item_key: str
+    # Lists whose items are wrapped once more: {"keypairs": [{"keypair": {...}}]}.
+    wrapped: bool = False
+    # The newest microversion to ask for; openstacksdk's own choice if None.
+    microversion: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    # What lists the things of every project, where the caller may.
+    all_projects: Mapping[str, str] = field(default_factory=dict)
+    # What lists only the caller's own, where the service would else list all of an admin's.
+    own_project: str = ""
+    # Whether a thing of another project belongs into the caller's list.
+    shared: Callable[[Item], bool] = lambda item: False
+    # What never shows: oaktree's own things.
+    hidden: Callable[[Item], bool] = lambda item: False
+    # The query that narrows a list to a name, where the service knows one; the name is compared
+    # again here.
+    by_name: Callable[[str], Mapping[str, str]] | None = None
+    name_key: str = "name"
+    # False where ids are what their maker chose: then any name may be an id.
+    uuid_ids: bool = True
+    # Of several with one name, those that are meant if any is.
+    preferred: Callable[[Message], bool] | None = None
+
+    # Converting.
+    odd: Oddities = field(default_factory=dict)
+    # The keys that are no properties; what has a field, if None.
+    base: frozenset[str] | None = None
+    # The state, from all of the cloud's words.
+    state: Callable[[Item], State] | None = None
+    zone_key: str = ""
+    # The keys that may hold the owner; none for what belongs to no project.
+    project_keys: tuple[str, ...] = ()
+    # What a conversion needs to know of the place beyond the item; made once a request, in a thread.
+    prepare: Callable[[Place], Any] | None = None
+    # Fills what the table cannot, given what `prepare` made.
+    finish: Callable[[Message, Item, Any], None] | None = None
+
+    # Changing. Each runs in a thread and raises what openstacksdk raises.
+    create: Callable[[Place, Message], Made] | None = None
+    # What a Create cannot do without.
+    needed: tuple[str, ...] = ()
+    update: Callable[[Place, str, Message], None] | None = None
+    delete: Callable[[Place, str], None] | None = None
+
+    # Waiting. What the cloud says of why a thing failed.
+    fault: Callable[[Message], str] | None = None
+    # Statuses from which no deletion will come.
+    undeletable: frozenset[str] = frozenset()
+    # Sees through what a Create or a Delete left to be done. `settle` is asked once the thing is
+    # READY and gives it as it then is, or None while there is more to do; `sweep` is told of an id
+    # that is gone.
+    settle: Callable[[Place, Message], Awaitable[Message | None]] | None = None
+    sweep: Callable[[Place, str], Awaitable[None]] | None = None
+
+    # The rpcs beyond the standard verbs, and those standard ones that are odd through and through.
+    specials: Mapping[str, Handler] = field(default_factory=dict)
+
+
+def by_exact_name(name: str) -> Mapping[str, str]:
+    return {"name": name}
+
+
+def words(**states: str) -> dict[str, State]:
+    """A table from the cloud's words, each in lower case, to states: `words(ready="active")`."""
+    return {
+        word.lower(): State.Value(f"STATE_{state.upper()}")
+        for state, listed in states.items()
+        for word in listed.split()
+    }

@@ -1,0 +1,105 @@
+"""One generic gRPC handler for every rpc there is, made from the descriptors.
+
+It parses requests itself, so that one that does not parse gets a status of ours, and turns every
+exception into one: no text of a stray exception reaches a client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc_status import rpc_status
+from oaktreemodel.v1.error_pb2 import Reason
+
+from oaktree import models, validate
+from oaktree.call import Call, Server
+from oaktree.errors import Refused, translate
+from oaktree.http import Reach
+from oaktree.reader import Others
+
+LOG = logging.getLogger(__name__)
+Unary = Callable[[Call], Awaitable[bytes]]
+Stream = Callable[[Call], AsyncIterator[bytes]]
+
+
+class Service(grpc.GenericRpcHandler):
+    """`handlers` gives, for every rpc by its path, what serves it."""
+
+    def __init__(self, handlers: Mapping[str, Any], server: Server) -> None:
+        self._server = server
+        self._methods = {
+            path: self._method(models.rpcs()[path], handler) for path, handler in handlers.items()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        return self._methods.get(handler_call_details.method)
+
+    def _method(self, rpc: models.Rpc, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
+        if rpc.streams:
+            return grpc.unary_stream_rpc_method_handler(partial(self._stream, rpc, handler))
+        return grpc.unary_unary_rpc_method_handler(partial(self._unary, rpc, handler))
+
+    def _call(self, rpc: models.Rpc, data: bytes, context: Any) -> Call:
+        try:
+            request = rpc.request.FromString(data)
+        except (DecodeError, UnicodeDecodeError):
+            raise Refused(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                Reason.REASON_INVALID_ARGUMENT,
+                f"this is no {rpc.request.DESCRIPTOR.name}",
+            ) from None
+        validate.refuse_unknown(request)
+        validate.check(request)
+        if "name_or_id" in request.DESCRIPTOR.fields_by_name:
+            validate.need(request, "name_or_id")
+        left = context.time_remaining()
+        return Call(
+            rpc, request, Reach(None if left is None else time.monotonic() + left), self._server
+        )
+
+    async def _unary(self, rpc: models.Rpc, handler: Unary, data: bytes, context: Any) -> bytes:
+        call = None
+        Others.serving += 1
+        try:
+            call = self._call(rpc, data, context)
+            return await handler(call)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            await self._abort(context, rpc, error)
+            raise AssertionError from error  # abort does not return
+        finally:
+            Others.serving -= 1
+            if call is not None:
+                call.reach.cancel()
+
+    async def _stream(
+        self, rpc: models.Rpc, handler: Stream, data: bytes, context: Any
+    ) -> AsyncIterator[bytes]:
+        call = None
+        Others.serving += 1
+        try:
+            call = self._call(rpc, data, context)
+            async for response in handler(call):
+                yield response
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except Exception as error:
+            await self._abort(context, rpc, error)
+        finally:
+            Others.serving -= 1
+            if call is not None:
+                call.reach.cancel()
+
+    @staticmethod
+    async def _abort(context: Any, rpc: models.Rpc, error: Exception) -> None:
+        refused = translate(error)
+        LOG.info("%s: %s: %s", rpc.name, refused.code.name, refused.message)
+        await context.abort_with_status(rpc_status.to_status(refused.status()))

@@ -1,0 +1,289 @@
+"""The standard verbs, once for every resource."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from oaktreemodel.v1.common_pb2 import State
+from oaktreemodel.v1.error_pb2 import Failure, Reason
+from oaktreemodel.v1.location_pb2 import Location
+
+from oaktree import filters, quota, validate, wire
+from oaktree.call import Call
+from oaktree.clouds import Place, place_for
+from oaktree.errors import Refused, failed, invalid, not_found
+from oaktree.find import find, noun_of
+from oaktree.poller import Seen
+from oaktree.reader import ATTEMPTS, Found, Reader
+from oaktree.row import Item
+
+
+async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
+    """Every place's items as they arrive, and a Failure for each place that has none to give."""
+    test = filters.compile_all(reader.message.DESCRIPTOR, call.request.where)
+
+    async def one(place: Place) -> AsyncIterator[bytes]:
+        async for found, asked in _pages(call, reader, place):
+            frames = [f.wire for f in found if _wanted(f, call.request.location, test)]
+            for batch in wire.batches(frames):
+                yield batch + wire.as_of(asked)
+
+    async for response in over_places(call, one):
+        yield response
+
+
+def _wanted(found: Found, location: Location, test: filters.Test | None) -> bool:
+    message: Any = found.message
+    if location.zone and message.location.zone != location.zone:
+        return False
+    return test is None or test(message)
+
+
+async def _pages(
+    call: Call, reader: Reader, place: Place
+) -> AsyncIterator[tuple[list[Found], float]]:
+    """A place's whole list, page by page, each thing once, with the time each page was asked for.
+    Begun again where the thing that marks a page was deleted meanwhile."""
+    everybody = getattr(call.request, "all_projects", False)
+    start = reader.query(place, everybody, {})
+    seen: set[str] = set()
+
+    def read(query: Any) -> tuple[list[Found], Any, bool]:
+        items, following = reader.page(place, query)
+        new = [i for i in items if _key(i) not in seen and (everybody or reader.mine(place, i))]
+        seen.update(map(_key, new))
+        return reader.encode(place, new), following, bool(items)
+
+    for attempt in range(ATTEMPTS):
+        query: Any = start
+        try:
+            while query is not None:
+                asked = time.time()
+                found, query, _ = await place.run(call.reach, read, query)
+                yield found, asked
+            return
+        except Refused as refused:
+            lost = refused.code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
+            if query is start or not lost or attempt == ATTEMPTS - 1:
+                raise
+
+
+def _key(item: Item) -> str:
+    return str(item.get("id") or item.get("name"))
+
+
+async def over_places(
+    call: Call, one: Callable[[Place], AsyncIterator[bytes]]
+) -> AsyncIterator[bytes]:
+    """What every place that the call covers gives, side by side. A place that fails is a Failure in
+    the stream; where the call names the place, the call fails."""
+    location = call.request.location
+    places, failures = call.server.clouds.every(location)
+    for where, refused in failures:
+        yield failure(where, refused)
+    if location.cloud and location.region:
+        place = await place_for(places[0], location)
+        async for response in one(place):
+            yield response
+        return
+    # Small: a reader that is slow holds up the asking instead of filling memory.
+    queue: asyncio.Queue[bytes | None] = asyncio.Queue(2)
+
+    async def ask(place: Place) -> None:
+        try:
+            async for response in one(await place_for(place, location)):
+                await queue.put(response)
+        except Refused as refused:
+            await queue.put(failure(place.location(), refused))
+        finally:
+            await queue.put(None)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(ask(place)) for place in places]
+        try:
+            left = len(tasks)
+            while left:
+                response = await queue.get()
+                if response is None:
+                    left -= 1
+                else:
+                    yield response
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            # Whoever is left may wait for room to say that it ended.
+            while not queue.empty():
+                queue.get_nowait()
+            raise
+
+
+def failure(location: Location, refused: Refused) -> bytes:
+    """A place that failed, as it stands in any list's response."""
+    told = Failure(location=location, status=refused.status())
+    return wire.failure(told.SerializeToString())
+
+
+async def get(call: Call, reader: Reader) -> bytes:
+    place = await call.place()
+    asked = time.time()
+    found = await place.run(call.reach, find, place, reader, call.request.name_or_id)
+    return found.wire + wire.as_of(asked)
+
+
+async def create(call: Call, reader: Reader) -> bytes:
+    row = reader.row
+    assert row.create is not None
+    make = row.create
+    validate.need(call.request, *row.needed)
+    place = await call.place()
+
+    async def work() -> bytes:
+        made = await place.run(None, make, place, call.request)
+        found = await read_back(place, reader, made.id)
+        return found.wire + (made.more.SerializeToString() if made.more is not None else b"")
+
+    return await call.change(place, work)
+
+
+async def read_back(place: Place, reader: Reader, identifier: str) -> Found:
+    """A thing right after a change, as the cloud knows it."""
+    item = await place.run(None, reader.get, place, identifier)
+    if item is None:
+        raise not_found(noun_of(reader), identifier)
+    return (await place.run(None, reader.encode, place, [item]))[0]
+
+
+async def update(call: Call, reader: Reader) -> bytes:
+    assert reader.row.update is not None
+    return await act(call, reader, reader.row.update)
+
+
+async def act(call: Call, reader: Reader, what: Callable[[Place, str, Any], None]) -> bytes:
+    """Finds a thing, does something to it, and gives it as it is then."""
+    place = await call.place()
+
+    async def work() -> bytes:
+        found = await place.run(None, find, place, reader, call.request.name_or_id)
+        await place.run(None, what, place, found.id, call.request)
+        return (await read_back(place, reader, found.id)).wire
+
+    return await call.change(place, work)
+
+
+async def delete(call: Call, reader: Reader) -> bytes:
+    remove = reader.row.delete
+    assert remove is not None
+    place = await call.place()
+
+    async def work() -> bytes:
+        found = await place.run(None, find, place, reader, call.request.name_or_id)
+        await place.run(None, remove, place, found.id)
+        return b""
+
+    return await call.change(place, work)
+
+
+async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
+    """Every state that is seen, until it is the one asked for."""
+    row = reader.row
+    until = call.request.until or State.STATE_READY
+    if until not in (State.STATE_READY, State.STATE_STOPPED, State.STATE_DELETED):
+        raise invalid("until", "must be STATE_READY, STATE_STOPPED or STATE_DELETED")
+    place = await call.place()
+    asked = time.time()
+    try:
+        last: Found | None = await place.run(
+            call.reach, find, place, reader, call.request.name_or_id
+        )
+    except Refused as refused:
+        if refused.reason != Reason.REASON_NOT_FOUND or until != State.STATE_DELETED:
+            raise
+        await _swept(row.sweep, place, call.request.name_or_id)
+        yield _gone(reader, place, call.request.name_or_id, None) + wire.as_of(asked)
+        return
+    assert last is not None
+    identifier, sent = last.id, b""
+    async with call.server.pollers.of(place, reader).watch(identifier) as queue:
+        seen: Seen | Refused = Seen(last, asked)
+        while True:
+            if isinstance(seen, Refused):
+                raise seen
+            if seen.found is None:
+                if until != State.STATE_DELETED:
+                    raise not_found(noun_of(reader), identifier)
+                await _swept(row.sweep, place, identifier)
+                yield _gone(reader, place, identifier, last) + wire.as_of(seen.asked)
+                return
+            last = seen.found
+            done = judge(reader, last, until)
+            if done and until == State.STATE_READY and row.settle is not None:
+                settled = await row.settle(place, last.message)
+                done = settled is not None
+                if settled is not None:
+                    body = settled.SerializeToString(deterministic=True)
+                    last = Found(last.id, last.name, settled, wire.frame(body))
+            if last.wire != sent:
+                sent = last.wire
+                yield sent + wire.as_of(seen.asked)
+            if done:
+                return
+            seen = await queue.get()
+
+
+async def _swept(
+    sweep: Callable[[Place, str], Awaitable[None]] | None, place: Place, identifier: str
+) -> None:
+    if sweep is not None:
+        await sweep(place, identifier)
+
+
+def _gone(reader: Reader, place: Place, identifier: str, last: Found | None) -> bytes:
+    """The last that is known of a thing that is gone."""
+    message: Any = reader.message()
+    if last is not None:
+        message.CopyFrom(last.message)
+    else:
+        message.location.CopyFrom(place.location())
+        message.id = identifier
+    message.state = State.STATE_DELETED
+    return wire.frame(message.SerializeToString(deterministic=True))
+
+
+def judge(reader: Reader, found: Found, until: int) -> bool:
+    """Whether a wait is over; Refused when what it waits for will not come."""
+    message: Any = found.message
+    state, status = message.state, message.status
+    noun = f"{noun_of(reader)} {message.name or message.id!r}"
+    if state == State.STATE_DELETED and until != State.STATE_DELETED:
+        raise not_found(noun_of(reader), found.id)
+    if state == until:
+        return True
+    if until == State.STATE_DELETED:
+        if status.lower() in reader.row.undeletable:
+            raise _resource_failed(reader, message, noun)
+        return False
+    if state == State.STATE_FAILED:
+        raise _resource_failed(reader, message, noun)
+    if state == State.STATE_STOPPED and not getattr(message, "task_state", ""):
+        raise failed(
+            Reason.REASON_RESOURCE_STOPPED,
+            f"{noun} is stopped ({status}) and nothing is under way to start it",
+        )
+    return False
+
+
+def _resource_failed(reader: Reader, message: Message, noun: str) -> Refused:
+    fault = reader.row.fault(message) if reader.row.fault else ""
+    status = message.status  # type: ignore[attr-defined]
+    refused = failed(
+        Reason.REASON_RESOURCE_FAILED, f"{noun} is {status}: {fault or 'the cloud gives no reason'}"
+    )
+    exceeded = quota.from_fault(fault)
+    if exceeded is not None:
+        refused.details = [*refused.details, exceeded]
+    return refused

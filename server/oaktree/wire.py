@@ -1,0 +1,59 @@
+"""Responses as bytes.
+
+The resource is field 1 of every response, so that one item's frame is a Get's answer as it is, and
+a List's batch when joined with others: what is converted once is never serialised again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+# Fields 1, 2 and 3 of a response, length-delimited.
+_RESOURCE = b"\x0a"
+_FAILURE = b"\x12"
+_AS_OF = b"\x1a"
+# A batch is small enough to be one short stall of the reader's, and far below gRPC's 4 MiB.
+BATCH_ITEMS = 250
+BATCH_BYTES = 512 * 1024
+
+
+def _delimited(tag: bytes, body: bytes) -> bytes:
+    length, out = len(body), bytearray(tag)
+    while length > 127:
+        out.append(length & 127 | 128)
+        length >>= 7
+    out.append(length)
+    return bytes(out) + body
+
+
+def frame(resource: bytes) -> bytes:
+    """A serialised resource as it stands in any response."""
+    return _delimited(_RESOURCE, resource)
+
+
+def failure(serialised: bytes) -> bytes:
+    """A serialised Failure as it stands in any list's response."""
+    return _delimited(_FAILURE, serialised)
+
+
+def as_of(when: float) -> bytes:
+    """The time at which the cloud was asked, in seconds since the epoch, as it stands in any
+    response to a read."""
+    stamp = Timestamp(seconds=int(when), nanos=int(when % 1 * 1e9))
+    return _delimited(_AS_OF, stamp.SerializeToString())
+
+
+def batches(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """Frames joined into responses."""
+    batch: list[bytes] = []
+    size = 0
+    for one in frames:
+        if batch and (len(batch) == BATCH_ITEMS or size + len(one) > BATCH_BYTES):
+            yield b"".join(batch)
+            batch, size = [], 0
+        batch.append(one)
+        size += len(one)
+    if batch:
+        yield b"".join(batch)
