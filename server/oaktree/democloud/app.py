@@ -9,10 +9,11 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
-from . import admin, cinder_facts, discovery, glance, keystone, neutron, nova
+from . import admin, cinder, discovery, glance, keystone, neutron, nova
 from .cloud import Cloud
 from .core import ApiError, Call, Reply, Route, Service, no_route
 from .faults import Fault
+from .keystone.service import check
 from .microversions import negotiate
 
 SERVICES: dict[str, Service] = {
@@ -20,7 +21,7 @@ SERVICES: dict[str, Service] = {
     "compute": nova.SERVICE,
     "network": neutron.SERVICE,
     "image": glance.SERVICE,
-    "volume": cinder_facts.SERVICE,
+    "volume": cinder.SERVICE,
 }
 # Larger bodies are worth a look at whether the client is still there to read them.
 LARGE = 64 * 1024
@@ -144,7 +145,7 @@ class Application:
         self, call: Call, route: Route | ApiError, request: Request, headers: dict[str, str]
     ) -> Reply:
         if isinstance(route, ApiError) or not route.open:
-            call._token = keystone.check(call)
+            call._token = check(call)
         if isinstance(route, ApiError):
             raise route
         call.version = negotiate(call, headers)

@@ -12,7 +12,7 @@ from starlette.routing import compile_path
 if TYPE_CHECKING:
     from .cloud import Cloud, Region
     from .faults import Fault
-    from .keystone import Token
+    from .keystone.service import Token
 
 # Told apart from other 404s: Nova and Cinder answer them in HTML.
 NO_ROUTE = "HTTPNotFound"

@@ -1,5 +1,6 @@
 """Errors as each service words them."""
 
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +22,13 @@ NOVA_NAMES = {
     501: "notImplemented",
     503: "serviceUnavailable",
 }
+# An ApiError of this kind has its message behind Glance's standing explanation.
+DETAIL = "detail"
+EXPLANATIONS = {
+    403: "Access was denied to this resource.",
+    409: "There was a conflict when trying to complete your request.",
+    415: "The request media type is not supported by this server.",
+}
 HTML = """<html>
  <head>
   <title>{status} {title}</title>
@@ -28,7 +36,7 @@ HTML = """<html>
  <body>
   <h1>{status} {title}</h1>
   {message}<br /><br />
-
+{detail}
 
 
  </body>
@@ -42,7 +50,15 @@ def _titled(error: ApiError) -> tuple[bytes, str]:
 
 
 def _page(error: ApiError) -> tuple[bytes, str]:
-    page = HTML.format(status=error.status, title=title(error.status), message=error.message)
+    message, detail = error.message, ""
+    if error.kind == DETAIL:
+        message, detail = EXPLANATIONS[error.status], error.message
+    page = HTML.format(
+        status=error.status,
+        title=title(error.status),
+        message=escape(message),
+        detail=escape(detail),
+    )
     return page.encode(), "text/html; charset=UTF-8"
 
 

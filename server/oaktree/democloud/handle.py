@@ -13,8 +13,8 @@ import requests
 import uvloop
 import yaml
 
-from . import keystone
 from .cloud import PROFILES, Cloud, Settings
+from .keystone import service as keystone
 from .listener import Listener
 from .seed import fill
 

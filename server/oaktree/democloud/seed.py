@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any
 
-from . import keystone
 from .cloud import Cloud, Region, now
-from .glance import new_image
+from .glance.service import new_image
 from .items import Item, Row
+from .keystone import service as keystone
 from .neutron.addresses import make_port
 from .neutron.routers import connect, gateway
 from .neutron.service import KINDS, make, update

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from .. import volumes
+from ..cinder import store as volumes
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
 from ..neutron.addresses import default_group, make_port, remove_port
@@ -213,9 +213,16 @@ def remove_interface(call: Call) -> Reply:
 
 def _attachment(call: Call, server: Item, attached: Row) -> Row:
     volume = call.region.volumes.get(attached["id"])
-    attachments = volume["attachments"] if volume is not None else []
-    device = next((one["device"] for one in attachments if one["server_id"] == server["id"]), None)
-    shown: Row = {"volumeId": attached["id"], "serverId": server["id"], "device": device}
+    found = [
+        one
+        for one in (volume["attachments"] if volume is not None else ())
+        if one["server_id"] == server["id"]
+    ]
+    shown: Row = {
+        "volumeId": attached["id"],
+        "serverId": server["id"],
+        "device": found[0]["device"] if found else None,
+    }
     if not call.at_least(2, 89):
         shown["id"] = attached["id"]
     if call.at_least(2, 70):
@@ -223,7 +230,7 @@ def _attachment(call: Call, server: Item, attached: Row) -> Row:
     if call.at_least(2, 79):
         shown["delete_on_termination"] = attached["delete_on_termination"]
     if call.at_least(2, 89):
-        shown |= {"attachment_id": None, "bdm_uuid": None}
+        shown["attachment_id"] = shown["bdm_uuid"] = found[0]["attachment_id"] if found else None
     return shown
 
 
@@ -251,11 +258,15 @@ def attach_volume(call: Call) -> Reply:
     volume = call.region.volumes.get(str(wanted.get("volumeId")))
     if volume is None or volume["project_id"] != call.project:
         raise ApiError(404, f"Volume {wanted.get('volumeId')} could not be found.")
+    if volume["attachments"]:
+        users = ", ".join(one["server_id"] for one in volume["attachments"])
+        raise bad(
+            f"Invalid volume: volume {volume['id']} is already attached to instances: {users}"
+        )
     if volume["status"] != "available":
         raise bad(
-            f"Invalid input received: Invalid volume: Volume {volume['id']} status must be "
-            f"available or downloading to reserve, but the current status is "
-            f"{volume['status']}."
+            f"Invalid volume: Volume {volume['id']} status must be available or downloading to "
+            f"reserve, but the current status is {volume['status']}."
         )
     end = bool(wanted.get("delete_on_termination"))
     device = wanted.get("device") or f"/dev/vd{chr(ord('b') + len(server['volumes']))}"

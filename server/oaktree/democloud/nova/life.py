@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .. import volumes
+from ..cinder import store as volumes
 from ..cloud import Region, new_id, now
 from ..core import ApiError, Call
 from ..items import Item, Row

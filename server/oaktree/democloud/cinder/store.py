@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from .cloud import Region, new_id, now
-from .core import ApiError
-from .items import Item, Row
+from ..cloud import Region, new_id, now
+from ..core import ApiError
+from ..items import Item, Row
 
 
 def stamp() -> str:
-    return now("", "microseconds")
+    return now(".000000")
 
 
 def used(region: Region, project: str) -> tuple[int, int]:
@@ -70,7 +70,7 @@ def new_volume(region: Region, project: str, user: str, size: int, **values: Any
         "image_metadata": {},
         "attachments": [],
         "created_at": stamp(),
-        "updated_at": stamp(),
+        "updated_at": None,
     }
     return region.volumes.add(defaults | values)
 
@@ -134,7 +134,7 @@ def attach(volume: Item, server_id: str, device: str) -> None:
                 "attachment_id": attachment,
                 "volume_id": volume["id"],
                 "server_id": server_id,
-                "host_name": "compute-1",
+                "host_name": None,
                 "device": device,
                 "attached_at": stamp(),
             },

@@ -1,10 +1,10 @@
 """What a user may ask Cinder about itself, and snapshots."""
 
-from . import volumes
-from .cinder import SERVICE, TYPE
-from .cloud import new_id
-from .core import ApiError, Call, Reply
-from .items import Item, Row
+from ..cloud import new_id
+from ..core import ApiError, Call, Reply
+from ..items import Item, Row
+from . import store
+from .service import SERVICE, TYPE
 
 
 @SERVICE.route("GET", "/types")
@@ -33,7 +33,7 @@ def list_extensions(call: Call) -> Reply:
 @SERVICE.route("GET", "/limits")
 def show_limits(call: Call) -> Reply:
     quota = call.cloud.settings.quota
-    count, gigabytes = volumes.used(call.region, call.project)
+    count, gigabytes = store.used(call.region, call.project)
     absolute = {
         "maxTotalVolumes": quota["volumes"],
         "maxTotalVolumeGigabytes": quota["gigabytes"],
@@ -66,7 +66,6 @@ def _view(snapshot: Item) -> Row:
         "metadata",
         "created_at",
         "updated_at",
-        "user_id",
     )
     return {key: snapshot[key] for key in fields} | {
         "size": snapshot["volume_size"],
@@ -90,7 +89,7 @@ def show_snapshot(call: Call) -> Reply:
 @SERVICE.route("POST", "/snapshots")
 def create_snapshot(call: Call) -> Reply:
     wanted: Row = (call.body or {}).get("snapshot") or {}
-    volume = call.region.volumes.get(str(wanted.get("volume_id")))
+    volume = call.region.store.get(str(wanted.get("volume_id")))
     if volume is None or volume["project_id"] != call.project:
         raise ApiError(404, f"Volume {wanted.get('volume_id')} could not be found.")
     bound = call.cloud.settings.quota["snapshots"]
@@ -101,8 +100,8 @@ def create_snapshot(call: Call) -> Reply:
             "exceeded for quota 'snapshots'.",
             headers={"retry-after": "0"},
         )
-    volumes.check_quota(call.region, call.project, volume["size"], count=0)
-    stamp = volumes.stamp()
+    store.check_quota(call.region, call.project, volume["size"], count=0)
+    stamp = store.stamp()
     snapshot = call.region.snapshots.add(
         {
             "id": new_id(),
@@ -113,20 +112,20 @@ def create_snapshot(call: Call) -> Reply:
             "volume_size": volume["size"],
             "metadata": wanted.get("metadata") or {},
             "created_at": stamp,
-            "updated_at": stamp,
+            "updated_at": None,
             "user_id": call.token.user_id,
             "project_id": call.project,
         }
     )
     done = snapshot.change
-    call.cloud.later(call.cloud.settings.build_seconds, lambda: done(status="available"))
-    return Reply({"snapshot": _view(snapshot)}, 202)
+    call.cloud.later(
+        call.cloud.settings.build_seconds, lambda: done(status="available", updated_at=stamp)
+    )
+    shown = {key: value for key, value in _view(snapshot).items() if not key.startswith("os-")}
+    return Reply({"snapshot": shown}, 202)
 
 
 @SERVICE.route("DELETE", "/snapshots/{id}")
 def delete_snapshot(call: Call) -> Reply:
     call.region.snapshots.remove(_find(call)["id"])
     return Reply(status=202)
-
-
-__all__ = ["SERVICE"]
