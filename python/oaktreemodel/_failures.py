@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -96,32 +96,37 @@ def from_call(error: grpc.RpcError, at: Endpoint, request_id: str) -> OaktreeErr
 
 # What gRPC's own words mean for an address, most telling first.
 _SIGNS = (
-    ("wrong_version_number", "it does not speak TLS; if that is meant, connect with insecure=True"),
+    ("wrong_version_number", "it does not speak TLS; if that is meant, write http://"),
     ("certificate_verify_failed", "its certificate is not trusted; name its authority with ca="),
-    ("peer name", "its certificate is for another host name"),
-    ("certificate_required", "it wants a client certificate; give cert= and key="),
-    ("dns resolution failed", "there is no such host"),
-    ("refused", "nothing listens there; is oaktree running, and on that port?"),
+    ("hostname verification", "its certificate is for another host name"),
+    ("lookup", "there is no such host"),
     ("no such file", "there is no such socket; is oaktree running?"),
-    ("http1", "a web server answers there, not an oaktree"),
-    ("settings frame", "what listens there speaks neither gRPC nor, perhaps, plaintext"),
-    ("http2 header with status", "a web server or proxy answers there, not an oaktree"),
+    ("refused", "nothing listens there, or nothing that speaks gRPC; is oaktree running?"),
+    ("http1", "a web server answers there"),
+    ("settings frame", "what listens there says nothing; it may not speak gRPC"),
 )
+_SIGNS_OF_A_CLOSED_DOOR = ("socket closed", "reset by peer", "endpoint closing")
 
 
 def _advice(error: OaktreeError, at: Endpoint) -> str:
-    """What to tell of an error that no oaktree made; empty if the address is not to blame."""
+    """What to tell of an error that no oaktree made; empty where its own words must do."""
     if error.code is grpc.StatusCode.UNIMPLEMENTED:
         return (
             f"what answers at {at.address} does not know this call: it is an older oaktree, or"
-            f" another service ({error.message})"
+            f" something else ({error.message})"
         )
-    if error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
+    if error.code is not grpc.StatusCode.UNAVAILABLE:
         return ""
     words = error.message.lower()
-    meaning = next((meaning for sign, meaning in _SIGNS if sign in words), "")
-    colon = ": " if meaning else ""
-    return f"no oaktree can be reached at {at.address}{colon}{meaning} ({error.message})"
+    if "failed to connect" not in words and "resolving" not in words:
+        return f"the connection to {at.address} broke ({error.message})"
+    for sign, meaning in _SIGNS:
+        if sign in words:
+            return f"no oaktree can be reached at {at.address}: {meaning}"
+    if any(sign in words for sign in _SIGNS_OF_A_CLOSED_DOOR):
+        likely = "want a client certificate: cert= and key=" if at.is_secure else "want https://"
+        return f"no oaktree can be reached at {at.address}: it hung up; it may {likely}"
+    return f"no oaktree can be reached at {at.address} ({error.message})"
 
 
 def _unpack(detail: Any) -> Message | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import policy
-from model import DURATION, TIMESTAMP, Field, Message, Model, Rpc, Service
+from model import DURATION, TIMESTAMP, Enum, Field, Message, Model, Rpc, Service
 
 FOLDER = "oaktreemodel/v1"
+MODULE = "oaktreemodel.v1"
 WIDTH = 100
 
 SCALARS = {
@@ -70,7 +71,8 @@ def emit(model: Model) -> dict[str, str]:
 
 
 def _package(model: Model) -> str:
-    lines = ['"""The messages and enums of the API.', "", _generated("every file"), '"""', ""]
+    about = f"The messages and enums of the API.\n\n{_generated('every file')}"
+    lines = [*_docstring(about, 0), ""]
     exported = []
     for file in model.files:
         top = f"{file.proto.package}."
@@ -80,7 +82,7 @@ def _package(model: Model) -> str:
         names = sorted(
             name.removeprefix(top) for name in everything if "." not in name.removeprefix(top)
         )
-        lines += _call_lines(f"from {FOLDER.replace('/', '.')}.{file.stem}_pb2 import ", names, 0)
+        lines += _call_lines(f"from {MODULE}.{file.stem}_pb2 import ", names, 0)
         exported += names
     lines += ["", "__all__ = ["]
     lines += [f'    "{name}",' for name in sorted(exported)]
@@ -88,23 +90,20 @@ def _package(model: Model) -> str:
 
 
 def _scope(model: Model, face: Face) -> str:
-    package = FOLDER.replace("/", ".")
+    about = f"Every collection, as an attribute of a place.\n\n{_generated('every service')}"
     lines = [
-        '"""Every collection there is, as the attributes of a client.',
-        "",
-        _generated("every service"),
-        '"""',
+        *_docstring(about, 0),
         "",
         "from __future__ import annotations",
         "",
         "from functools import cached_property",
         "",
         f"from oaktreemodel.{face.core} import Connection",
-        f"from {package}.location_pb2 import Location",
+        f"from {MODULE}.location_pb2 import Location",
     ]
     for service in model.services:
         name = f"{service.file.stem}_{face.suffix}"
-        lines.append(f"from {package}.{name} import {service.plural}")
+        lines.append(f"from {MODULE}.{name} import {service.plural}")
     lines += [
         "",
         "",
@@ -148,11 +147,9 @@ def _module(service: Service, face: Face) -> str:
         if rpc.secrets:
             body += ["", *_method(rpc, face, whole=True)]
     text = "\n".join(body)
+    first_sentence = re.split(r"(?<=\.)\s", service.source.comment, maxsplit=1)[0]
     head = [
-        f'"""{_first_sentence(service.source.comment)}',
-        "",
-        _generated(service.file.path),
-        '"""',
+        *_docstring(f"{first_sentence}\n\n{_generated(service.file.path)}", 0),
         "",
         "from __future__ import annotations",
         "",
@@ -183,8 +180,8 @@ def _imports(service: Service, face: Face, text: str) -> Iterator[str]:
     stem = service.file.stem
     modules = {f"{one.stem}_pb2" for one in service.file.model.files}
     modules = {one for one in modules if f"{one}." in text} | {f"{stem}_pb2", f"{stem}_pb2_grpc"}
-    yield f"from {FOLDER.replace('/', '.')} import {', '.join(sorted(modules))}"
-    yield f"from {FOLDER.replace('/', '.')}.location_pb2 import Location"
+    yield f"from {MODULE} import {', '.join(sorted(modules))}"
+    yield f"from {MODULE}.location_pb2 import Location"
 
 
 def _method(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
@@ -222,9 +219,9 @@ def _method(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
     define = "def" if streams and not waits else face.define
     name = f"{rpc.method}_with_secrets" if whole else rpc.method
     yield from _call_lines(f"    {define} {name}", parameters, 4, f" -> {returned}:")
-    yield from _docstring(_describe(rpc, whole=whole), 8, documented)
+    yield from _docstring(_describe(rpc, whole=whole), 8, [] if whole else documented)
     values = [f"{one.name}={one.name}" for one in arguments]
-    kind = _type_name(rpc.request)
+    kind = _imported(rpc.request)
     yield from _call_lines("        request = self._request", [kind, *values], 8)
 
     call = [f"self._stub.{rpc.name}", "request"]
@@ -250,20 +247,22 @@ def _method(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
 
 
 def _describe(rpc: Rpc, *, whole: bool) -> str:
-    text = rpc.source.comment
     names = ", ".join(one.name for one in rpc.secrets)
     if whole:
-        text += f"\n\nReturns the whole response, with its secrets: {names}."
-    elif rpc.secrets:
-        text += f"\n\n{rpc.method}_with_secrets also returns {names}, which is never shown again."
+        return f"As `{rpc.method}`, but returns the response with what is shown only once: {names}."
+    text = rpc.source.comment
+    if rpc.secrets:
+        text += f"\n\n`{rpc.method}_with_secrets` also returns what is shown only once: {names}."
+    if rpc.standard_verb == "Wait":
+        text += "\n\nReturns the last state, which is what was waited for."
     return text
 
 
 def _returned(rpc: Rpc, face: Face, *, whole: bool) -> str:
     if rpc.proto.server_streaming and rpc.verb not in ("List", "Wait"):
-        return face.items.format(_type_name(rpc.response))
+        return face.items.format(_imported(rpc.response))
     if whole:
-        return _type_name(rpc.response)
+        return _imported(rpc.response)
     if rpc.result is None:
         return "None"
     kind = _type(rpc.result)
@@ -294,69 +293,58 @@ def _one_accepted(field: Field) -> str:
     if message.full_name in PLAIN:
         return PLAIN[message.full_name]
     if [one.name for one in message.fields] == ["values"]:
-        return f"{_accepted(message.fields[0])} | {kind}"
+        return _accepted(message.fields[0])
     return f"{kind} | Mapping[str, Any]"
 
 
 def _type(field: Field) -> str:
     """The type of the field's value, or of one of its values."""
     if field.enum:
-        file, _, name = _split(field.enum.full_name, field.enum.file.stem)
-        return f"{file}.{name}.ValueType"
+        return f"{_imported(field.enum)}.ValueType"
     if field.message:
-        return _type_name(field.message)
+        return _imported(field.message)
     return SCALARS.get(field.scalar, "int")
 
 
-def _type_name(message: Message) -> str:
-    file, _, name = _split(message.full_name, message.file.stem)
-    return f"{file}.{name}"
-
-
-def _split(full_name: str, stem: str) -> tuple[str, str, str]:
-    package = FOLDER.replace("/", ".")
-    return f"{stem}_pb2", package, full_name.removeprefix(f"{package}.")
+def _imported(kind: Message | Enum) -> str:
+    """How a module that has imported the other's module names it: `server_pb2.Server`."""
+    return f"{kind.file.stem}_pb2.{kind.full_name.removeprefix(f'{MODULE}.')}"
 
 
 def _generated(source: str) -> str:
     return f"Generated by protoc-gen-oaktree from {source}; changes are lost."
 
 
-def _first_sentence(comment: str) -> str:
-    return " ".join(comment.split("\n\n")[0].split())
-
-
 def _docstring(
-    comment: str, indent: int, arguments: Iterable[tuple[str, str]] = ()
+    comment: str, indent: int, arguments: Sequence[tuple[str, str]] = ()
 ) -> Iterator[str]:
     margin = " " * indent
     text = comment.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    arguments = list(arguments)
+    lines = _fold(f'"""{text}', margin, margin)
+    if arguments:
+        lines += ["", f"{margin}Args:"]
+    for name, meaning in arguments:
+        lines += _fold(f"{name}: {meaning}", margin + " " * 4, margin + " " * 8)
+    if len(lines) == 1 and len(lines[0]) + 3 <= WIDTH and not lines[0].endswith('"'):
+        yield f'{lines[0]}"""'
+    else:
+        yield from [*lines, f'{margin}"""']
+
+
+def _fold(text: str, first: str, others: str) -> list[str]:
+    """The lines of a text, paragraph by paragraph."""
     lines: list[str] = []
     for paragraph in text.split("\n\n"):
-        quotes = 0 if lines else 3
         folded = textwrap.wrap(
-            " " * quotes + " ".join(paragraph.split()), WIDTH - indent, drop_whitespace=True
+            " ".join(paragraph.split()),
+            WIDTH,
+            initial_indent=others if lines else first,
+            subsequent_indent=others,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
-        lines += ["", *folded] if lines else [folded[0].strip(), *folded[1:]]
-    if not arguments and len(lines) == 1 and len(lines[0]) + indent + 6 <= WIDTH:
-        yield f'{margin}"""{lines[0]}"""'
-        return
-    yield f'{margin}"""{lines[0]}'
-    yield from (f"{margin}{line}".rstrip() for line in lines[1:])
-    if arguments:
-        yield ""
-        yield f"{margin}Args:"
-        for name, meaning in arguments:
-            yield from textwrap.wrap(
-                f"{name}: {' '.join(meaning.split())}",
-                WIDTH,
-                initial_indent=margin + " " * 4,
-                subsequent_indent=margin + " " * 8,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-    yield f'{margin}"""'
+        lines += ["", *folded] if lines else folded
+    return lines
 
 
 def _call_lines(before: str, parts: list[str], indent: int, after: str = "") -> Iterator[str]:

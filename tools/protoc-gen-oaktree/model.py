@@ -31,6 +31,8 @@ STREAMING_VERBS = ("List", "Wait", "Watch")
 # message may call its own.
 FIRST_OWN_NUMBER = 16
 
+PACKAGE = "oaktreemodel.v1"
+LOCATION = f"{PACKAGE}.Location"
 TIMESTAMP = "google.protobuf.Timestamp"
 DURATION = "google.protobuf.Duration"
 
@@ -52,6 +54,10 @@ class Source:
     path: str
     line: int
     comment: str
+
+
+# What is wrong, and where.
+Violation = tuple[Source, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,6 +305,38 @@ class File:
     def stem(self) -> str:
         """`server` for `oaktreemodel/v1/server.proto`."""
         return self.path.rsplit("/", 1)[-1].removesuffix(".proto")
+
+    @property
+    def rpcs(self) -> Iterator[Rpc]:
+        """The calls of its services."""
+        for service in self.services:
+            yield from service.rpcs
+
+    @property
+    def fields(self) -> Iterator[tuple[Message, Field]]:
+        """Every field of every message, with its message."""
+        for message in self.messages:
+            for one in message.fields:
+                yield message, one
+
+    @property
+    def requests(self) -> list[Message]:
+        """The requests of its calls."""
+        return [rpc.request for rpc in self.rpcs]
+
+    @property
+    def responses(self) -> list[Message]:
+        """The responses of its calls."""
+        return [rpc.response for rpc in self.rpcs]
+
+    @property
+    def resources(self) -> list[Message]:
+        """What is named after the service, and what else its calls answer with."""
+        found = [service.resource for service in self.services]
+        for response in self.responses:
+            answer = response.field(1)
+            found.append(answer.message if answer else None)
+        return [one for one in dict.fromkeys(found) if one is not None and one.file is self]
 
     @cached_property
     def _sources(self) -> dict[tuple[int, ...], Source]:
