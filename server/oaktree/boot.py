@@ -1,29 +1,19 @@
-"""Making and deleting servers: one call to the user, several to the cloud.
-
-What a Create promises beyond Nova's own POST is a floating IP where the server needs one. That it
-was promised stands in the server's metadata (`oaktree_auto_ip`, the network it comes from) until it
-is kept, and whose the floating IP is stands in its description: so that a crash loses neither, and
-that what the user made himself is never taken for oaktree's.
-"""
+"""Making and deleting servers: what is looked up, and what Nova is then asked for."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import logging
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import Secret
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.server_pb2 import CreateServerResponse
-from openstack import exceptions, utils
+from openstack import utils
 
-from oaktree import networks, resources, validate
+from oaktree import networks, promise, resources, validate
 from oaktree.call import Call
 from oaktree.clouds import Place
 from oaktree.errors import Refused, failed, invalid, not_offered
@@ -31,25 +21,12 @@ from oaktree.find import find
 from oaktree.reader import Found, Reader
 from oaktree.row import Item, Made
 from oaktree.verbs import read_back
-from oaktree.writes import check, named, require
-
-LOG = logging.getLogger(__name__)
-AUTO_IP = "oaktree_auto_ip"
-MADE_IP = "oaktree_floating_ip"
-# How long the process that took a Create or a Delete sees to the floating IP. After that, whoever
-# waits for the server does.
-PATIENCE_SECONDS = 600.0
-# Nova makes a server's port within the first second of its build.
-FIRST_SECONDS, LAST_SECONDS = 0.25, 2.0
+from oaktree.writes import named, require
 
 
 def by_name(name: str) -> Mapping[str, str]:
     """Nova takes the name for a regular expression."""
     return {"name": f"^{re.escape(name)}$"}
-
-
-def description(server_id: str) -> str:
-    return f"oaktree server={server_id}"
 
 
 async def create(call: Call, reader: Reader) -> bytes:
@@ -61,7 +38,7 @@ async def create(call: Call, reader: Reader) -> bytes:
     async def work() -> bytes:
         made = await place.run(None, _post, place, request)
         found = await read_back(place, reader, made.id)
-        call.server.once.keep(_see_to(place, made.id))
+        call.server.once.keep(promise.see_to(place, made.id))
         return found.wire + (made.more.SerializeToString() if made.more is not None else b"")
 
     return await call.change(place, work)
@@ -98,7 +75,7 @@ def _post(place: Place, request: Any) -> Made:
     interfaces, network = _interfaces(place, request)
     floating = _floating_network(place, request, network)
     if floating:
-        metadata[AUTO_IP] = floating
+        metadata[promise.AUTO_IP] = floating
     if interfaces is not None:
         given["networks"] = interfaces
     if metadata:
@@ -198,7 +175,7 @@ def _size(place: Place, request: Any, image: Any) -> int:
     """As large as the flavor's disk or the image needs, in GiB."""
     flavor: Any = find(place, resources.reader("Flavor"), request.flavor, "flavor").message
     size = max(image.size_bytes, image.virtual_size_bytes)
-    return max(flavor.disk_gib, image.min_disk_gib, -(-size // 2**30), 1)
+    return int(max(flavor.disk_gib, image.min_disk_gib, -(-size // 2**30), 1))
 
 
 def _interfaces(place: Place, request: Any) -> tuple[Any, Item | None]:
@@ -245,7 +222,7 @@ def _given(place: Place, request: Any, known: networks.Networks) -> tuple[list[I
     if any(known.is_external(n) for n in on):
         return found, None
     routed = [n for n in on if known.floating(n["id"])]
-    return found, (routed or [None])[0]
+    return found, routed[0] if routed else None
 
 
 def _floating_network(place: Place, request: Any, network: Item | None) -> str:
@@ -265,129 +242,6 @@ def _floating_network(place: Place, request: Any, network: Item | None) -> str:
     return str(chosen["id"]) if chosen is not None else ""
 
 
-# The floating IP.
-
-
-async def _see_to(place: Place, server_id: str) -> None:
-    """Gives a new server its floating IP, if one was promised."""
-    end, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_SECONDS
-    try:
-        while time.monotonic() < end:
-            if await place.run(None, _step, place, server_id):
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LAST_SECONDS)
-    except Refused as refused:
-        # Whoever waits for the server tries again, and is told.
-        LOG.warning("floating IP of server %s on %s: %s", server_id, place, refused)
-
-
-def _server(place: Place, server_id: str) -> Item | None:
-    adapter = place.service("compute")
-    response = adapter.get(f"/servers/{server_id}")
-    if response.status_code == 404:
-        return None
-    found = check(response).json()["server"]
-    assert isinstance(found, dict)
-    return found
-
-
-def _step(place: Place, server_id: str) -> bool:
-    """Goes as far as it can towards what was promised to a server. True when all is done."""
-    server = _server(place, server_id)
-    if server is None or server["status"] in ("ERROR", "DELETED", "SOFT_DELETED"):
-        return True
-    network = server["metadata"].get(AUTO_IP)
-    if not network:
-        return True
-    floating = _floating_ip(place, server_id, network)
-    if floating == "":
-        return False
-    # Nova refuses changes to the metadata of a server that is being built.
-    if server["status"] == "BUILD":
-        return False
-    compute = place.service("compute")
-    path = f"/servers/{server_id}/metadata"
-    if floating is not None and "description" not in floating:
-        body = {"metadata": {MADE_IP: floating["id"]}}
-        check(compute.post(path, json=body))
-    # While it stands, a floating IP that its user removed would come back.
-    response = compute.delete(f"{path}/{AUTO_IP}")
-    if response.status_code == 409:
-        return False
-    if response.status_code != 404:
-        check(response)
-    return True
-
-
-def _floating_ip(place: Place, server_id: str, network: str) -> Any:
-    """The floating IP that leads to a server, made if there is none. "" while the server has no
-    port yet; None where none is possible."""
-    adapter = place.service("network")
-    ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
-    ports = [port for port in ports if any("." in ip["ip_address"] for ip in port["fixed_ips"])]
-    known = networks.read(place)
-    routed = [p for p in ports if network in known.routed.get(p["network_id"], ())]
-    ports = sorted(routed or ports, key=lambda port: str(port["id"]))
-    if not ports:
-        return ""
-    for port in ports:
-        bound = check(adapter.get("/floatingips", params={"port_id": port["id"]})).json()
-        # A service that ignores the filter would show any.
-        for floating in bound["floatingips"]:
-            if floating["port_id"] == port["id"]:
-                return floating
-    body: Item = {"floating_network_id": network, "port_id": ports[0]["id"]}
-    if known.keeps_descriptions:
-        body["description"] = description(server_id)
-    response = adapter.post("/floatingips", json={"floatingip": body})
-    if response.status_code == 409 and "FloatingIPPortAlreadyAssociated" in response.text:
-        return _floating_ip(place, server_id, network)
-    if response.status_code == 404 and "ExternalGatewayForFloatingIPNotFound" in response.text:
-        return None
-    return check(response).json()["floatingip"]
-
-
-async def settle(place: Place, message: Message) -> Message | None:
-    """Sees through what is left of a Create, for whoever waits. The server as it then is, with the
-    address that Nova shows only seconds later; None while there is more to do."""
-    server: Any = message
-    if not await place.run(None, _step, place, server.id):
-        return None
-    return await place.run(None, _with_floating_ip, place, server)
-
-
-def _with_floating_ip(place: Place, server: Any) -> Message:
-    item = _server(place, server.id)
-    known = networks.read(place)
-    if item is None or not known.has_floating_ips:
-        return server  # type: ignore[no-any-return]
-    adapter = place.service("network")
-    shown = {
-        one["addr"]: (name, one)
-        for name, many in (item.get("addresses") or {}).items()
-        for one in many
-    }
-    ports = check(adapter.get("/ports", params={"device_id": server.id})).json()["ports"]
-    changed = False
-    for port in ports:
-        bound = check(adapter.get("/floatingips", params={"port_id": port["id"]})).json()
-        for floating in bound["floatingips"]:
-            behind = shown.get(floating["fixed_ip_address"])
-            if behind and floating["floating_ip_address"] not in shown:
-                name, fixed = behind
-                item["addresses"][name].append(
-                    fixed | {"addr": floating["floating_ip_address"], "OS-EXT-IPS:type": "floating"}
-                )
-                changed = True
-    if not changed:
-        return server  # type: ignore[no-any-return]
-    return resources.reader("Server").encode(place, [item])[0].message
-
-
-# Deleting.
-
-
 async def delete(call: Call, reader: Reader) -> bytes:
     place = await call.place()
 
@@ -396,10 +250,10 @@ async def delete(call: Call, reader: Reader) -> bytes:
             found: Found = await place.run(None, find, place, reader, call.request.name_or_id)
         except Refused as refused:
             if refused.code == grpc.StatusCode.NOT_FOUND:
-                await sweep(place, call.request.name_or_id)
+                await promise.sweep(place, call.request.name_or_id)
             raise
         made = await place.run(None, _delete, place, found.id)
-        call.server.once.keep(_sweep_when_gone(place, found.id, made))
+        call.server.once.keep(promise.sweep_when_gone(place, found.id, made))
         return b""
 
     return await call.change(place, work)
@@ -408,39 +262,6 @@ async def delete(call: Call, reader: Reader) -> bytes:
 def _delete(place: Place, server_id: str) -> str:
     """Orders the deletion; gives the id of the floating IP that only the server's metadata knows
     to be oaktree's, on clouds that keep no descriptions."""
-    server = _server(place, server_id)
+    server = promise.server_item(place, server_id)
     place.service("compute").delete_server(server_id, ignore_missing=False)  # type: ignore[attr-defined]
-    return str((server or {}).get("metadata", {}).get(MADE_IP, ""))
-
-
-async def _sweep_when_gone(place: Place, server_id: str, made: str) -> None:
-    end, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_SECONDS
-    try:
-        while time.monotonic() < end:
-            if await place.run(None, _server, place, server_id) is None:
-                await place.run(None, _sweep, place, server_id, made)
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LAST_SECONDS)
-    except Refused as refused:
-        LOG.warning("floating IP of deleted server %s on %s: %s", server_id, place, refused)
-
-
-async def sweep(place: Place, server_id: str) -> None:
-    """Deletes the floating IPs that oaktree made for a server that is gone."""
-    await place.run(None, _sweep, place, server_id, "")
-
-
-def _sweep(place: Place, server_id: str, made: str) -> None:
-    known = networks.read(place)
-    if not known.has_floating_ips:
-        return
-    adapter = place.service("network")
-    query = {"description": description(server_id)} if known.keeps_descriptions else {}
-    listed = check(adapter.get("/floatingips", params=query)).json()["floatingips"]
-    for floating in listed:
-        ours = floating.get("description") == description(server_id) or floating["id"] == made
-        if ours and not floating["port_id"]:
-            response = adapter.delete(f"/floatingips/{floating['id']}")
-            if response.status_code != 404:
-                exceptions.raise_from_response(response)
+    return str((server or {}).get("metadata", {}).get(promise.MADE_IP, ""))

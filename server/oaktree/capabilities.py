@@ -59,7 +59,7 @@ def read(place: Place) -> Capabilities:
 
 
 def _service(place: Place, name: str, official: str) -> ServiceCapabilities:
-    data = place.service(name).get_endpoint_data()
+    data: Any = place.service(name).get_endpoint_data()
 
     def dotted(version: Any) -> str:
         return ".".join(map(str, version)) if version else ""

@@ -11,11 +11,8 @@ _TYPES = ServiceTypes()
 
 
 def read(place: Place) -> list[CloudEndpoint]:
-    """The region's part of the catalog, sorted by type, once its identity service has answered: a
-    token at hand says nothing of whether the cloud is there now. Runs in a thread."""
-    session = place.connection().session
-    session.get(session.auth.auth_url, authenticated=False, raise_exc=False)
-    access = session.auth.get_access(session)
+    """The region's part of the catalog, sorted by type. Runs in a thread."""
+    access = place.catalog()
     interface = str(place.config.get_interface() or "public").removesuffix("URL")
     found: dict[str, CloudEndpoint] = {}
     for entry in access.service_catalog.catalog:

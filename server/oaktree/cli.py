@@ -100,9 +100,9 @@ def _serve(given: argparse.Namespace) -> int:
 
 def _demo(given: argparse.Namespace) -> int:
     # The made-up clouds need libraries that serving does not.
-    from oaktree import demo
+    from oaktree.demo import run
 
-    return demo.run(given.listen)
+    return run(given.listen)
 
 
 if __name__ == "__main__":

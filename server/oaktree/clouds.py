@@ -12,12 +12,14 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import grpc
+from keystoneauth1.access import AccessInfo
 from keystoneauth1.exceptions import EndpointNotFound
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.location_pb2 import Location, Project
-from openstack import connection, exceptions, proxy
+from openstack import exceptions, proxy
 from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
+from openstack.connection import Connection
 
 from oaktree import http
 from oaktree.errors import Refused, choice_needed, invalid, service_absent, translate
@@ -42,7 +44,7 @@ class Place:
         self.config = config
         self.project = Project()
         self._lock = threading.RLock()
-        self._connection: connection.Connection | None = None
+        self._connection: Connection | None = None
         self._ready: set[str] = set()
         self._scoped: dict[tuple[str, str, str], Place] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
@@ -76,20 +78,20 @@ class Place:
 
     # What follows runs in threads.
 
-    def connection(self) -> connection.Connection:
+    def connection(self) -> Connection:
         with self._lock:
             if self._connection is None:
                 self._connection = self._connect()
             return self._connection
 
-    def _connect(self) -> connection.Connection:
-        made = connection.Connection(config=self.config, strict_proxies=True)
+    def _connect(self) -> Connection:
+        made = Connection(config=self.config, strict_proxies=True)
         # Its cache serves stale answers and is not safe in threads.
         made.cache_enabled = False
         keystone_session = made.session
         for scheme in ("http://", "https://"):
             keystone_session.session.mount(scheme, http.BoundedAdapter(pool_maxsize=THREADS))
-        access = keystone_session.auth.get_access(keystone_session)
+        access = self._access(keystone_session)
         self.project = Project(
             id=access.project_id or "",
             name=access.project_name or "",
@@ -97,6 +99,18 @@ class Place:
             domain_name=access.project_domain_name or "",
         )
         return made
+
+    @staticmethod
+    def _access(session: Any) -> AccessInfo:
+        access: AccessInfo = session.auth.get_access(session)
+        return access
+
+    def catalog(self) -> AccessInfo:
+        """What the token says of the caller and the catalog, once the identity service has
+        answered: a token at hand says nothing of whether the cloud is there now."""
+        session: Any = self.connection().session
+        session.get(session.auth.auth_url, authenticated=False, raise_exc=False)
+        return self._access(session)
 
     def service(self, name: str) -> proxy.Proxy:
         """openstacksdk's proxy of a service, such as "compute"; SERVICE_ABSENT if the region's

@@ -129,6 +129,7 @@ def sort_key(descriptor: Descriptor) -> Callable[[Message], Any]:
 
 
 def _messages(field: FieldDescriptor, one: Callable[[Message, Any], None]) -> Put:
+    assert field.message_type is not None
     name, key = field.name, sort_key(field.message_type)
 
     def put(message: Message, value: list[Any]) -> None:

@@ -40,7 +40,7 @@ class Refused(Exception):
     """
 
     code: grpc.StatusCode
-    reason: Reason
+    reason: Reason.ValueType
     message: str
     metadata: dict[str, str] = field(default_factory=dict)
     details: Sequence[Message] = ()
@@ -68,7 +68,7 @@ class Refused(Exception):
         )
 
 
-def reason_word(reason: Reason) -> str:
+def reason_word(reason: Reason.ValueType) -> str:
     return Reason.Name(reason).removeprefix("REASON_")
 
 
@@ -79,7 +79,7 @@ def _packed(message: Message) -> any_pb2.Any:
 
 
 def invalid(
-    fieldname: str, message: str, reason: Reason = Reason.REASON_INVALID_ARGUMENT
+    fieldname: str, message: str, reason: Reason.ValueType = Reason.REASON_INVALID_ARGUMENT
 ) -> Refused:
     """An argument that will not do. The message names the fix; the field goes into BadRequest."""
     violation = error_details_pb2.BadRequest.FieldViolation(field=fieldname, description=message)
@@ -109,7 +109,7 @@ def choice_needed(fieldname: str, message: str) -> Refused:
     return invalid(fieldname, message, Reason.REASON_CHOICE_NEEDED)
 
 
-def failed(reason: Reason, message: str) -> Refused:
+def failed(reason: Reason.ValueType, message: str) -> Refused:
     return Refused(Code.FAILED_PRECONDITION, reason, message)
 
 
@@ -117,10 +117,10 @@ def not_offered(message: str) -> Refused:
     return failed(Reason.REASON_NOT_OFFERED, message)
 
 
-def service_absent(service: str) -> Refused:
-    return failed(Reason.REASON_SERVICE_ABSENT, f"the cloud has no {service} service").at(
-        service=service
-    )
+def service_absent(service: str, part: str = "") -> Refused:
+    """The region has no such service, or its service not that part."""
+    lacks = f"the {service} service has no {part}" if part else f"there is no {service} service"
+    return failed(Reason.REASON_SERVICE_ABSENT, lacks).at(service=service)
 
 
 def rate_limited(message: str, seconds: float) -> Refused:
@@ -128,7 +128,7 @@ def rate_limited(message: str, seconds: float) -> Refused:
     return Refused(Code.RESOURCE_EXHAUSTED, Reason.REASON_RATE_LIMITED, message, details=[retry])
 
 
-_HTTP: dict[int, tuple[grpc.StatusCode, Reason]] = {
+_HTTP: dict[int, tuple[grpc.StatusCode, Reason.ValueType]] = {
     400: (Code.INVALID_ARGUMENT, Reason.REASON_INVALID_ARGUMENT),
     # keystoneauth has renewed the token once by then: the cloud means it.
     401: (Code.PERMISSION_DENIED, Reason.REASON_POLICY_FORBIDS),
@@ -192,7 +192,7 @@ def _unreachable(error: BaseException) -> Refused:
 
 
 def _fixed(
-    code: grpc.StatusCode, reason: Reason, message: str
+    code: grpc.StatusCode, reason: Reason.ValueType, message: str
 ) -> Callable[[BaseException], Refused]:
     return lambda error: Refused(code, reason, message)
 
@@ -205,7 +205,9 @@ def _credentials_refused(error: BaseException) -> Refused:
     )
 
 
-def _with_text(code: grpc.StatusCode, reason: Reason) -> Callable[[BaseException], Refused]:
+def _with_text(
+    code: grpc.StatusCode, reason: Reason.ValueType
+) -> Callable[[BaseException], Refused]:
     return lambda error: Refused(code, reason, str(error))
 
 

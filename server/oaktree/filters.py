@@ -65,7 +65,7 @@ def _canonical(value: str, enum: str) -> str:
 
 
 def _path(descriptor: Descriptor, path: list[str], where: str) -> tuple[Values, str]:
-    """What gives the values at a path, and the prefix of the enum that stands there, if one does."""
+    """What gives the values at a path, and the prefix of the enum that stands there, if any."""
     name, rest = path[0], path[1:]
     field = descriptor.fields_by_name.get(name)
     if field is None:

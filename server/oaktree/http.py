@@ -71,7 +71,7 @@ current: contextvars.ContextVar[Reach | None] = contextvars.ContextVar("reach", 
 
 
 def _reach_of(method: str, url: str) -> Reach | None:
-    """The call that may cut a request: reads, and the fetching of a token, which changes nothing."""
+    """The call that may cut a request: a read, or the fetching of a token: it changes nothing."""
     if method.upper() in ("GET", "HEAD") or url.endswith("/auth/tokens"):
         return current.get()
     return None
@@ -96,14 +96,14 @@ class _TlsConnection(_Registered, HTTPSConnection):
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection  # type: ignore[assignment]
+    ConnectionCls = _Connection
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection  # type: ignore[assignment]
+    ConnectionCls = _TlsConnection
 
 
-class BoundedAdapter(TCPKeepAliveAdapter):  # type: ignore[misc]
+class BoundedAdapter(TCPKeepAliveAdapter):
     """Requests' transport, with the deadline and the cancellation of the call it works for."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -121,7 +121,7 @@ class BoundedAdapter(TCPKeepAliveAdapter):  # type: ignore[misc]
             if not kwargs.get("stream"):
                 # Read here and not later in requests, so that a body can be cut, too.
                 _ = response.content
-            return response  # type: ignore[no-any-return]
+            return response
         except requests.RequestException:
             # A read that was cut, or timed out with the call, is the call's doing, not the cloud's.
             if reach is not None:

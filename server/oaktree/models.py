@@ -28,13 +28,18 @@ def files() -> tuple[FileDescriptor, ...]:
     return tuple(importlib.import_module(f"{PACKAGE}.{name}").DESCRIPTOR for name in names)
 
 
-@cache
-def message_class(name: str) -> type[Message]:
-    """The class of a message by its short name, such as "Server"."""
+def descriptor(name: str) -> Descriptor:
+    """The descriptor of a message by its short name, such as "Server"."""
     for file in files():
         if name in file.message_types_by_name:
-            return message_factory.GetMessageClass(file.message_types_by_name[name])
+            return file.message_types_by_name[name]
     raise LookupError(f"the proto tree has no message {name}")
+
+
+@cache
+def message_class(name: str) -> type[Message]:
+    """The class of a message by its short name."""
+    return message_factory.GetMessageClass(descriptor(name))
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,8 @@ class Pollers:
     def of(self, place: Place, reader: Reader) -> Poller:
         key = (place, reader.row.noun)
         if key not in self._pollers:
-            self._pollers[key] = Poller(
-                place, reader, lambda: self._pollers.pop(key, None) and None
-            )
+            self._pollers[key] = Poller(place, reader, lambda: self._forget(key))
         return self._pollers[key]
+
+    def _forget(self, key: tuple[Place, str]) -> None:
+        self._pollers.pop(key, None)

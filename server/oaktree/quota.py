@@ -34,7 +34,8 @@ def _number(text: str) -> int | None:
 
 
 def _nova(text: str) -> QuotaExceeded | None:
-    # "Quota exceeded for cores, ram: Requested 1, 512, but already used 1, 512 of 1, 600 cores, ram"
+    # "Quota exceeded for cores, ram: Requested 1, 512, but already used 1, 512 of 1, 600 cores,
+    # ram"
     match = re.search(
         r"Quota exceeded for (?P<names>[\w, ]+): Requested (?P<requested>[\d, ]+), "
         r"but already used (?P<used>[\d, ]+) of (?P<max>[\d, -]+?) [a-z]",
@@ -72,8 +73,8 @@ def _cinder(text: str) -> QuotaExceeded | None:
     )
     if match:
         return QuotaExceeded(quota=match[3] or match[1].lower() + "s", max=int(match[2]))
-    # "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota.
-    # Requested 20G, quota is 10G and 5G has been consumed."
+    # "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes
+    # quota. Requested 20G, quota is 10G and 5G has been consumed."
     match = re.search(
         r"exceeds allowed (\w+) quota\. Requested (\d+)G, quota is (\d+)G and (\d+)G", text
     )

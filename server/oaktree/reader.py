@@ -25,7 +25,7 @@ from openstack import exceptions, proxy, utils
 from oaktree import models
 from oaktree.clouds import Place
 from oaktree.convert import MARK, Table, text
-from oaktree.errors import Refused
+from oaktree.errors import Refused, service_absent
 from oaktree.row import Item, Row
 from oaktree.wire import frame
 
@@ -58,8 +58,9 @@ class Reader:
     def __init__(self, row: Row) -> None:
         self.row = row
         self.message = models.message_class(row.noun)
-        self.table = Table(self.message.DESCRIPTOR, row.sdk, row.odd)
-        self._fields = self.message.DESCRIPTOR.fields_by_name
+        self.descriptor = models.descriptor(row.noun)
+        self.table = Table(self.descriptor, row.sdk, row.odd)
+        self._fields = self.descriptor.fields_by_name
         self._known = (
             self.table.keys | {*row.project_keys, row.zone_key, "links"}
             if row.base is None
@@ -111,7 +112,13 @@ class Reader:
         self, place: Place, query: Mapping[str, Any]
     ) -> tuple[list[Item], Mapping[str, Any] | None]:
         """One page of a list, and the query of the next; None after the last."""
-        data, _ = self.get_json(place, self.row.path, query)
+        try:
+            data, _ = self.get_json(place, self.row.path, query)
+        except exceptions.NotFoundException as error:
+            # A marker may vanish; a list as a whole is there or the service does not have it.
+            if "marker" in query:
+                raise
+            raise service_absent(self.row.service, self.row.key) from error
         items = data.get(self.row.key) if isinstance(data, dict) else None
         if not isinstance(items, list):
             raise not_an_answer(self.row)

@@ -70,11 +70,11 @@ class Row:
     # The keys that are no properties; what has a field, if None.
     base: frozenset[str] | None = None
     # The state, from all of the cloud's words.
-    state: Callable[[Item], State] | None = None
+    state: Callable[[Item], State.ValueType] | None = None
     zone_key: str = ""
     # The keys that may hold the owner; none for what belongs to no project.
     project_keys: tuple[str, ...] = ()
-    # What a conversion needs to know of the place beyond the item; made once a request, in a thread.
+    # What a conversion needs to know of the place beyond the item; made once a request.
     prepare: Callable[[Place], Any] | None = None
     # Fills what the table cannot, given what `prepare` made.
     finish: Callable[[Message, Item, Any], None] | None = None
@@ -104,7 +104,7 @@ def by_exact_name(name: str) -> Mapping[str, str]:
     return {"name": name}
 
 
-def words(**states: str) -> dict[str, State]:
+def words(**states: str) -> dict[str, State.ValueType]:
     """A table from the cloud's words, each in lower case, to states: `words(ready="active")`."""
     return {
         word.lower(): State.Value(f"STATE_{state.upper()}")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -75,12 +76,15 @@ class Oaktree:
         await self._shared.once.finish(seconds)
 
 
-async def serve(clouds: Clouds, address: str) -> None:
-    """Serves until SIGTERM or SIGINT."""
+async def serve(
+    clouds: Clouds, address: str, ready: Callable[[str], None] = lambda where: None
+) -> None:
+    """Serves until SIGTERM or SIGINT. `ready` is told where, once it does."""
     oaktree = Oaktree(clouds)
     where = await oaktree.start(address)
     LOG.info("serving %s on %s", ", ".join(clouds.names) or "no clouds", where)
     print(f"oaktree serves on {where}", flush=True)
+    ready(where)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):

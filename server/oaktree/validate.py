@@ -29,8 +29,9 @@ _KEY_TYPES = r"(ssh-|ecdsa-|sk-)[\w@.-]+"
 def refuse_unknown(message: Message, path: str = "") -> None:
     """UNIMPLEMENTED when the request, at any depth, holds a field or an enum value that this server
     does not know: else a newer client's "dry run" would be an older server's deletion."""
-    for unknown in unknown_fields.UnknownFieldSet(message):
-        raise _unknown(f"field {unknown.field_number} of {path or message.DESCRIPTOR.name}")
+    unknown = unknown_fields.UnknownFieldSet(message)
+    if len(unknown):
+        raise _unknown(f"field {unknown[0].field_number} of {path or message.DESCRIPTOR.name}")
     for field, value in message.ListFields():
         here = f"{path}.{field.name}" if path else field.name
         if field.enum_type is not None:
@@ -51,9 +52,9 @@ def _unknown(what: str) -> Refused:
 
 
 def _messages(field: FieldDescriptor, value: Any) -> Iterator[Message]:
-    if field.message_type.GetOptions().map_entry:
-        values = value.values() if field.message_type.fields_by_name["value"].message_type else ()
-        yield from values
+    kind = field.message_type
+    if kind is not None and kind.GetOptions().map_entry:
+        yield from value.values() if kind.fields_by_name["value"].message_type else ()
     elif field.is_repeated:
         yield from value
     else:

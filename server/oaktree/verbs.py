@@ -25,7 +25,7 @@ from oaktree.row import Item
 
 async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     """Every place's items as they arrive, and a Failure for each place that has none to give."""
-    test = filters.compile_all(reader.message.DESCRIPTOR, call.request.where)
+    test = filters.compile_all(reader.descriptor, call.request.where)
 
     async def one(place: Place) -> AsyncIterator[bytes]:
         async for found, asked in _pages(call, reader, place):
@@ -108,11 +108,11 @@ async def over_places(
         try:
             left = len(tasks)
             while left:
-                response = await queue.get()
-                if response is None:
+                answer = await queue.get()
+                if answer is None:
                     left -= 1
                 else:
-                    yield response
+                    yield answer
         except BaseException:
             for task in tasks:
                 task.cancel()

@@ -24,7 +24,7 @@ from oaktree.row import Item, Made, Row
 from oaktree.writes import attributes, check, deleter, named, set_tags
 
 
-def _state(item: Item) -> State:
+def _state(item: Item) -> State.ValueType:
     status = str(item.get("status") or "").upper()
     bound = bool(item.get("port_id"))
     if status == "DOWN":

@@ -60,7 +60,7 @@ _KEYS = {
 }
 
 
-def _state(item: Item) -> State:
+def _state(item: Item) -> State.ValueType:
     # An import that failed leaves the image as if nobody had tried.
     if item.get("os_glance_failed_import"):
         return State.STATE_FAILED

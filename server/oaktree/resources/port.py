@@ -22,7 +22,7 @@ _NAMING = {
 }
 
 
-def _state(item: Item) -> State:
+def _state(item: Item) -> State.ValueType:
     status = str(item.get("status")).upper()
     if status == "DOWN":
         # With nothing connected there is nothing to be up for.

@@ -12,7 +12,7 @@ from oaktreemodel.v1.common_pb2 import State
 from oaktreemodel.v1.server_pb2 import GetServerConsoleOutputResponse
 from openstack.compute.v2 import server
 
-from oaktree import addresses, boot, networks
+from oaktree import addresses, boot, networks, promise
 from oaktree.call import Call
 from oaktree.clouds import Place
 from oaktree.convert import as_bool, text
@@ -37,7 +37,7 @@ _POWER = {0: "nostate", 1: "running", 3: "paused", 4: "shutdown", 6: "crashed", 
 FLAVORS_KEPT_SECONDS = 300.0
 
 
-def state(item: Item) -> State:
+def state(item: Item) -> State.ValueType:
     # Nova says ACTIVE while it deletes.
     if item.get("OS-EXT-STS:task_state") == "deleting":
         return State.STATE_DELETING
@@ -65,7 +65,7 @@ def _flavors(place: Place) -> _Flavors:
     listed = [
         (flavor.id, flavor.name) for flavor in place.connection().compute.flavors(details=False)
     ]
-    found = _Flavors({n: i for i, n in listed}, {i: n for i, n in listed})
+    found = _Flavors({n: i for i, n in listed}, dict(listed))
     with _LOCK:
         _FLAVORS[place] = (asked, found)
     return found
@@ -229,8 +229,8 @@ ROW = Row(
     finish=_finish,
     update=_update,
     fault=lambda message: message.fault.message,  # type: ignore[attr-defined]
-    settle=boot.settle,
-    sweep=boot.sweep,
+    settle=promise.settle,
+    sweep=promise.sweep,
     specials={
         "CreateServer": boot.create,
         "DeleteServer": boot.delete,

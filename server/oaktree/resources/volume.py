@@ -82,7 +82,7 @@ def _update(place: Place, identifier: str, request: Any) -> None:
         proxy.set_volume_bootable_status(identifier, request.is_bootable)
 
 
-def _state(item: Item) -> State:
+def _state(item: Item) -> State.ValueType:
     status = str(item.get("status")).lower()
     # "error" itself, and one word for everything that can fail: error_deleting, error_extending.
     if status.startswith("error"):

@@ -1,0 +1,181 @@
+"""The floating IP that a server is promised when it is made, and loses when it is deleted.
+
+That it was promised stands in the server's metadata (`oaktree_auto_ip`, the network it comes from)
+until it is kept, and whose the floating IP is stands in its description: so that a crash loses
+neither, and that what the user made himself is never taken for oaktree's. The process that took the
+Create or the Delete carries on by itself; after a crash whoever waits for the server does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from google.protobuf.message import Message
+from openstack import exceptions
+
+from oaktree import networks, resources
+from oaktree.clouds import Place
+from oaktree.errors import Refused
+from oaktree.row import Item
+from oaktree.writes import check
+
+LOG = logging.getLogger(__name__)
+AUTO_IP = "oaktree_auto_ip"
+# On clouds whose floating IPs keep no description: the id of the one that is oaktree's.
+MADE_IP = "oaktree_floating_ip"
+# How long the process that took a Create or a Delete sees to the floating IP.
+PATIENCE_SECONDS = 600.0
+# Nova makes a server's port within the first second of its build.
+FIRST_SECONDS, LAST_SECONDS = 0.25, 2.0
+
+
+def description(server_id: str) -> str:
+    return f"oaktree server={server_id}"
+
+
+async def see_to(place: Place, server_id: str) -> None:
+    """Gives a new server its floating IP, if one was promised."""
+    end, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_SECONDS
+    try:
+        while time.monotonic() < end:
+            if await place.run(None, _step, place, server_id):
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LAST_SECONDS)
+    except Refused as refused:
+        # Whoever waits for the server tries again, and is told.
+        LOG.warning("floating IP of server %s on %s: %s", server_id, place, refused)
+
+
+def server_item(place: Place, server_id: str) -> Item | None:
+    """A server as Nova shows it; None if it is gone. Runs in a thread."""
+    return resources.reader("Server").get(place, server_id)
+
+
+def _step(place: Place, server_id: str) -> bool:
+    """Goes as far as it can towards what was promised to a server. True when all is done."""
+    server = server_item(place, server_id)
+    if server is None or server["status"] in ("ERROR", "DELETED", "SOFT_DELETED"):
+        return True
+    network = server["metadata"].get(AUTO_IP)
+    if not network:
+        return True
+    floating = _floating_ip(place, server_id, network)
+    if floating == "":
+        return False
+    # Nova refuses changes to the metadata of a server that is being built.
+    if server["status"] == "BUILD":
+        return False
+    compute = place.service("compute")
+    path = f"/servers/{server_id}/metadata"
+    if floating is not None and "description" not in floating:
+        body = {"metadata": {MADE_IP: floating["id"]}}
+        check(compute.post(path, json=body))
+    # While it stands, a floating IP that its user removed would come back.
+    response = compute.delete(f"{path}/{AUTO_IP}")
+    if response.status_code == 409:
+        return False
+    if response.status_code != 404:
+        check(response)
+    return True
+
+
+def _floating_ip(place: Place, server_id: str, network: str) -> Any:
+    """The floating IP that leads to a server, made if there is none. "" while the server has no
+    port yet; None where none is possible."""
+    adapter = place.service("network")
+    ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
+    ports = [port for port in ports if any("." in ip["ip_address"] for ip in port["fixed_ips"])]
+    known = networks.read(place)
+    routed = [p for p in ports if network in known.routed.get(p["network_id"], ())]
+    ports = sorted(routed or ports, key=lambda port: str(port["id"]))
+    if not ports:
+        return ""
+    for port in ports:
+        bound = check(adapter.get("/floatingips", params={"port_id": port["id"]})).json()
+        # A service that ignores the filter would show any.
+        for floating in bound["floatingips"]:
+            if floating["port_id"] == port["id"]:
+                return floating
+    body: Item = {"floating_network_id": network, "port_id": ports[0]["id"]}
+    if known.keeps_descriptions:
+        body["description"] = description(server_id)
+    response = adapter.post("/floatingips", json={"floatingip": body})
+    if response.status_code == 409 and "FloatingIPPortAlreadyAssociated" in response.text:
+        return _floating_ip(place, server_id, network)
+    if response.status_code == 404 and "ExternalGatewayForFloatingIPNotFound" in response.text:
+        return None
+    return check(response).json()["floatingip"]
+
+
+async def settle(place: Place, message: Message) -> Message | None:
+    """Sees through what is left of a Create, for whoever waits. The server as it then is, with the
+    address that Nova shows only seconds later; None while there is more to do."""
+    server: Any = message
+    if not await place.run(None, _step, place, server.id):
+        return None
+    return await place.run(None, _with_floating_ip, place, server)
+
+
+def _with_floating_ip(place: Place, server: Any) -> Message:
+    item = server_item(place, server.id)
+    known = networks.read(place)
+    if item is None or not known.has_floating_ips:
+        return server  # type: ignore[no-any-return]
+    adapter = place.service("network")
+    shown = {
+        one["addr"]: (name, one)
+        for name, many in (item.get("addresses") or {}).items()
+        for one in many
+    }
+    ports = check(adapter.get("/ports", params={"device_id": server.id})).json()["ports"]
+    changed = False
+    for port in ports:
+        bound = check(adapter.get("/floatingips", params={"port_id": port["id"]})).json()
+        for floating in bound["floatingips"]:
+            behind = shown.get(floating["fixed_ip_address"])
+            if behind and floating["floating_ip_address"] not in shown:
+                name, fixed = behind
+                item["addresses"][name].append(
+                    fixed | {"addr": floating["floating_ip_address"], "OS-EXT-IPS:type": "floating"}
+                )
+                changed = True
+    if not changed:
+        return server  # type: ignore[no-any-return]
+    return resources.reader("Server").encode(place, [item])[0].message
+
+
+async def sweep_when_gone(place: Place, server_id: str, made: str) -> None:
+    end, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_SECONDS
+    try:
+        while time.monotonic() < end:
+            if await place.run(None, server_item, place, server_id) is None:
+                await place.run(None, _sweep, place, server_id, made)
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LAST_SECONDS)
+    except Refused as refused:
+        LOG.warning("floating IP of deleted server %s on %s: %s", server_id, place, refused)
+
+
+async def sweep(place: Place, server_id: str) -> None:
+    """Deletes the floating IPs that oaktree made for a server that is gone."""
+    await place.run(None, _sweep, place, server_id, "")
+
+
+def _sweep(place: Place, server_id: str, made: str) -> None:
+    known = networks.read(place)
+    if not known.has_floating_ips:
+        return
+    adapter = place.service("network")
+    query = {"description": description(server_id)} if known.keeps_descriptions else {}
+    listed = check(adapter.get("/floatingips", params=query)).json()["floatingips"]
+    for floating in listed:
+        ours = floating.get("description") == description(server_id) or floating["id"] == made
+        if ours and not floating["port_id"]:
+            response = adapter.delete(f"/floatingips/{floating['id']}")
+            if response.status_code != 404:
+                exceptions.raise_from_response(response)
