@@ -12,23 +12,6 @@ from .core import Version
 from .faults import Faults
 from .items import Table
 
-TABLES = [
-    "servers",
-    "flavors",
-    "keypairs",
-    "images",
-    "volumes",
-    "attachments",
-    "snapshots",
-    "networks",
-    "subnets",
-    "ports",
-    "routers",
-    "floatingips",
-    "security_groups",
-    "security_group_rules",
-]
-
 QUOTA = {
     "instances": 20_000,
     "cores": 80_000,
@@ -84,7 +67,7 @@ class Settings:
     """What an admin may change while the cloud runs. All times are in seconds."""
 
     build_seconds: float = 0.0
-    """From a server's POST to ACTIVE; also volumes, and images that are given their bytes."""
+    """From a POST to ACTIVE or available, for servers, volumes and snapshots."""
     delete_seconds: float = 0.0
     """From DELETE to gone, for servers and volumes."""
     address_seconds: float = 0.0
@@ -105,10 +88,27 @@ class Settings:
 
 
 class Region:
+    """What one region holds, in tables that the admin endpoint reaches by name."""
+
+    servers: Table
+    flavors: Table
+    keypairs: Table
+    images: Table
+    volumes: Table
+    snapshots: Table
+    networks: Table
+    subnets: Table
+    ports: Table
+    routers: Table
+    floatingips: Table
+    security_groups: Table
+    security_group_rules: Table
+
     def __init__(self, cloud: "Cloud", name: str) -> None:
         self.cloud = cloud
         self.name = name
-        self.tables = {name: Table() for name in TABLES}
+        self.tables = {name: Table() for name in Region.__annotations__}
+        vars(self).update(self.tables)
         self.deleted_servers = Table()
         """What `changes-since` still tells of."""
         self.servers_made = 0
@@ -116,12 +116,6 @@ class Region:
         """An image's id is never used again."""
         self.device_changed: Callable[[str], None] = lambda device_id: None
         """Nova hears of what Neutron did at a server's ports."""
-
-    def __getattr__(self, name: str) -> Table:
-        try:
-            return self.tables[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 class Cloud:

@@ -89,7 +89,7 @@ def show_snapshot(call: Call) -> Reply:
 @SERVICE.route("POST", "/snapshots")
 def create_snapshot(call: Call) -> Reply:
     wanted: Row = (call.body or {}).get("snapshot") or {}
-    volume = call.region.store.get(str(wanted.get("volume_id")))
+    volume = call.region.volumes.get(str(wanted.get("volume_id")))
     if volume is None or volume["project_id"] != call.project:
         raise ApiError(404, f"Volume {wanted.get('volume_id')} could not be found.")
     bound = call.cloud.settings.quota["snapshots"]

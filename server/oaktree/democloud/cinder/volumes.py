@@ -158,7 +158,7 @@ def _one(call: Call, volume: Item) -> Reply:
 @SERVICE.route("PUT", "/volumes/{id}")
 def update_volume(call: Call) -> Reply:
     volume, wanted = find(call), (call.body or {}).get("volume") or {}
-    takes = ("name", "description", "display_name", "display_description", "metadata")
+    takes = ("name", "description", "metadata")
     unknown = [key for key in wanted if key not in takes]
     if unknown:
         raise invalid(

@@ -34,21 +34,15 @@ async def upload(call: Call) -> Reply:
         image.change(status="queued", updated_at=now())
         raise
 
-    def done() -> None:
-        image.change(
-            status="active",
-            size=size,
-            virtual_size=size,
-            checksum=md5.hexdigest(),
-            os_hash_algo="sha512",
-            os_hash_value=sha512.hexdigest(),
-            updated_at=now(),
-        )
-
-    if call.cloud.settings.build_seconds:
-        call.cloud.later(call.cloud.settings.build_seconds, done)
-    else:
-        done()
+    image.change(
+        status="active",
+        size=size,
+        virtual_size=size,
+        checksum=md5.hexdigest(),
+        os_hash_algo="sha512",
+        os_hash_value=sha512.hexdigest(),
+        updated_at=now(),
+    )
     return Reply(status=204)
 
 

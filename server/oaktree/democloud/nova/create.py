@@ -8,6 +8,7 @@ from uuid import uuid4
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
 from . import life
+from .networks import choose
 from .service import SERVICE, bad, invalid, is_uuid, links
 
 USER_DATA_MAX = 65535
@@ -58,7 +59,7 @@ def create_server(call: Call) -> Reply:
     if key is not None and f"{call.token.user_id}/{key}" not in call.region.keypairs:
         raise bad("Invalid key_name provided.")
     groups, group_ids = _security_groups(call, wanted)
-    networks = _networks(call, wanted)
+    networks = choose(call, wanted)
     zone = wanted.get("availability_zone")
     if zone not in (None, "", "nova"):
         raise bad("The requested availability zone is not available")
@@ -250,60 +251,6 @@ def _security_groups(call: Call, wanted: Row) -> tuple[list[str], list[str]]:
         names.append(name)
         ids.extend(group["id"] for group in found)
     return names, ids
-
-
-def _networks(call: Call, wanted: Row) -> list[Row]:
-    asked = wanted.get("networks")
-    if asked in ("auto", "none"):
-        if not call.at_least(2, 37):
-            raise invalid("networks", asked, f"'{asked}' is not of type 'array'")
-        return [] if asked == "none" else _any_network(call, auto=True)
-    if not asked:
-        return _any_network(call, auto=False)
-    for one in asked:
-        if one.get("port"):
-            port = call.region.ports.get(one["port"])
-            if port is None or port["project_id"] != call.project:
-                raise bad(f"Port id {one['port']} could not be found.")
-            if port["device_id"]:
-                raise ApiError(409, f"Port {port['id']} is still in use.")
-        elif not _may_use(call, one.get("uuid")):
-            raise bad(f"Network {one.get('uuid')} could not be found.")
-    _check_ports(call, sum(1 for one in asked if not one.get("port")))
-    return list(asked)
-
-
-def _may_use(call: Call, key: Any) -> bool:
-    network = call.region.networks.get(str(key))
-    return network is not None and bool(
-        call.is_admin
-        or network["shared"]
-        or network["router:external"]
-        or network["project_id"] == call.project
-    )
-
-
-def _any_network(call: Call, *, auto: bool) -> list[Row]:
-    """Nova's own choice: the project's networks, else those shared with it."""
-    networks = [
-        one
-        for one in call.region.networks
-        if one["project_id"] == call.project and not one["router:external"]
-    ]
-    networks = networks or [one for one in call.region.networks if one["shared"]]
-    if len(networks) > 1:
-        raise ApiError(
-            409, "Multiple possible networks found, use a Network ID to be more specific."
-        )
-    if not networks and auto:
-        raise bad(f"Unable to automatically allocate a network for project {call.project}")
-    return [{"uuid": one["id"]} for one in networks]
-
-
-def _check_ports(call: Call, more: int) -> None:
-    bound = call.cloud.settings.quota["port"]
-    if more and 0 <= bound < len(call.region.ports.where(project_id=call.project)) + more:
-        raise ApiError(403, "Maximum number of ports exceeded")
 
 
 def check_quota(call: Call, flavor: Row, count: int) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from .. import filters
 from ..core import ApiError, Call, Reply
 from ..filters import Test
-from ..items import Item, Row
+from ..items import Item
 from . import life
-from .create import check_metadata, check_name
+from .create import check_name
 from .service import SERVICE, bad, invalid, listed, page
 from .views import encoded
 
@@ -243,99 +243,3 @@ def delete_server(call: Call) -> Reply:
         raise ApiError(409, f"Instance {server['id']} is locked")
     life.delete(call, server)
     return Reply(status=204)
-
-
-def _writable(server: Item, what: str) -> None:
-    if server["status"] in ("BUILD", "ERROR"):
-        raise ApiError(
-            409,
-            f"Cannot '{what}' instance {server['id']} while it is in vm_state {server['vm_state']}",
-        )
-
-
-@SERVICE.route("GET", "/servers/{id}/metadata")
-def show_metadata(call: Call) -> Reply:
-    return Reply({"metadata": find(call)["metadata"]})
-
-
-@SERVICE.route("POST", "/servers/{id}/metadata")
-@SERVICE.route("PUT", "/servers/{id}/metadata")
-def set_metadata(call: Call) -> Reply:
-    server = find(call)
-    _writable(server, "update metadata")
-    given: Row = (call.body or {}).get("metadata") or {}
-    metadata = given if call.method == "PUT" else server["metadata"] | given
-    check_metadata(call, metadata)
-    life.touch(server, metadata=metadata)
-    return Reply({"metadata": metadata})
-
-
-@SERVICE.route("GET", "/servers/{id}/metadata/{key}")
-def show_metadata_item(call: Call) -> Reply:
-    key = call.args["key"]
-    metadata = find(call)["metadata"]
-    if key not in metadata:
-        raise ApiError(404, "Metadata item was not found")
-    return Reply({"meta": {key: metadata[key]}})
-
-
-@SERVICE.route("PUT", "/servers/{id}/metadata/{key}")
-def set_metadata_item(call: Call) -> Reply:
-    server = find(call)
-    _writable(server, "update metadata")
-    given: Row = (call.body or {}).get("meta") or {}
-    if call.args["key"] not in given:
-        raise bad("Request body and URI mismatch")
-    metadata = server["metadata"] | given
-    check_metadata(call, metadata)
-    life.touch(server, metadata=metadata)
-    return Reply({"meta": given})
-
-
-@SERVICE.route("DELETE", "/servers/{id}/metadata/{key}")
-def delete_metadata_item(call: Call) -> Reply:
-    server = find(call)
-    _writable(server, "delete metadata")
-    if call.args["key"] not in server["metadata"]:
-        raise ApiError(404, "Metadata item was not found")
-    # `updated` does not move for this one.
-    server.change(metadata={k: v for k, v in server["metadata"].items() if k != call.args["key"]})
-    return Reply(status=204)
-
-
-@SERVICE.route("GET", "/servers/{id}/tags")
-@SERVICE.route("PUT", "/servers/{id}/tags")
-@SERVICE.route("DELETE", "/servers/{id}/tags")
-def all_tags(call: Call) -> Reply:
-    _need_tags(call)
-    server = find(call)
-    if call.method != "GET":
-        tags = sorted(set(call.body["tags"])) if call.method == "PUT" else []
-        server.change(tags=tags)
-    if call.method == "DELETE":
-        return Reply(status=204)
-    return Reply({"tags": server["tags"]})
-
-
-@SERVICE.route("GET", "/servers/{id}/tags/{tag}")
-@SERVICE.route("PUT", "/servers/{id}/tags/{tag}")
-@SERVICE.route("DELETE", "/servers/{id}/tags/{tag}")
-def one_tag(call: Call) -> Reply:
-    _need_tags(call)
-    server, tag = find(call), call.args["tag"]
-    has = tag in server["tags"]
-    if call.method == "PUT":
-        if not has:
-            server.change(tags=sorted([*server["tags"], tag]))
-        where = f"{call.base}/v2.1/servers/{server['id']}/tags/{tag}"
-        return Reply(status=204 if has else 201, headers={"location": where})
-    if not has:
-        raise ApiError(404, f"Server {server['id']} has no tag '{tag}'")
-    if call.method == "DELETE":
-        server.change(tags=[one for one in server["tags"] if one != tag])
-    return Reply(status=204)
-
-
-def _need_tags(call: Call) -> None:
-    if not call.at_least(2, 26):
-        raise ApiError(404, "The resource could not be found.")
