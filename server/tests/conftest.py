@@ -1,0 +1,78 @@
+"""A real oaktree before the embedded clouds, over real HTTP and a real gRPC channel."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import oaktreemodel
+import pytest
+from oaktree.cli import configuration
+from oaktree.clouds import Clouds
+from oaktree.democloud import DemoCloud
+from oaktree.server import Oaktree
+
+T = TypeVar("T")
+
+
+class Running:
+    """An oaktree in a thread of its own, so that tests can be as synchronous as users are."""
+
+    def __init__(self, path: Path, names: tuple[str, ...] = ()) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.oaktree, self.address = self.do(self._start(path, names))
+
+    async def _start(self, path: Path, names: tuple[str, ...]) -> tuple[Oaktree, str]:
+        oaktree = Oaktree(Clouds(configuration(str(path)), names))
+        return oaktree, await oaktree.start("127.0.0.1:0")
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def stop(self, seconds: float = 2.0) -> None:
+        if self._loop.is_running():
+            self.do(self.oaktree.stop(seconds))
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[DemoCloud]:
+    """The three embedded clouds, shared by a module's tests."""
+    with DemoCloud.start(build_seconds=0.2) as clouds:
+        yield clouds
+
+
+@pytest.fixture(scope="module")
+def clouds_yaml(demo: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clouds") / "clouds.yaml"
+    demo.write_clouds_yaml(str(path), extras=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def running(clouds_yaml: Path) -> Iterator[Running]:
+    """An oaktree that serves the three clouds and no other user's view of them."""
+    server = Running(clouds_yaml, ("modern", "direct", "kilo"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def client(running: Running) -> Iterator[oaktreemodel.Client]:
+    with oaktreemodel.connect(running.address) as connected:
+        yield connected
+
+
+@pytest.fixture(autouse=True)
+def _clean(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test meets another's faults or counts."""
+    yield
+    if "demo" in request.fixturenames:
+        demo = request.getfixturevalue("demo")
+        demo.clear_faults()
