@@ -1,0 +1,97 @@
+"""A fake server, and both clients behind one face, so that every test tries both."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import oaktreemodel
+import oaktreemodel.aio
+import pytest
+from fake import Oaktree
+
+Connect = Callable[..., Any]
+
+
+@pytest.fixture
+def oaktree() -> Iterator[Oaktree]:
+    """A fake server."""
+    server = Oaktree()
+    yield server
+    server.stop()
+
+
+class Blocking:
+    """Something of the asyncio client, called as if it were of the other one."""
+
+    def __init__(self, target: Any, runner: asyncio.Runner) -> None:
+        self._target = target
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        return self._wrap(getattr(self._target, name))
+
+    def _wrap(self, value: Any) -> Any:
+        if inspect.isasyncgen(value):
+            return self._iterate(value)
+        if inspect.iscoroutine(value):
+            return self._runner.run(value)
+        if inspect.ismethod(value):
+            return lambda *args, **kwargs: self._wrap(self._call(value, args, kwargs))
+        module = type(value).__module__
+        is_ours = module.startswith("oaktreemodel.") and not module.endswith("_pb2")
+        return Blocking(value, self._runner) if is_ours else value
+
+    def _call(self, method: Any, args: Any, kwargs: Any) -> Any:
+        async def call() -> Any:
+            value = method(*args, **kwargs)
+            return await value if inspect.iscoroutine(value) else value
+
+        return self._runner.run(call())
+
+    def _iterate(self, generator: Any) -> Iterator[Any]:
+        async def step() -> Any:
+            return await anext(generator)
+
+        async def close() -> None:
+            await generator.aclose()
+
+        try:
+            while True:
+                try:
+                    item = self._runner.run(step())
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            self._runner.run(close())
+
+
+@pytest.fixture(params=["sync", "aio"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """`connect` of either client; what it makes is closed at the end."""
+    clients: list[Any] = []
+    with asyncio.Runner() as runner:
+
+        def make(*args: Any, **kwargs: Any) -> Any:
+            if request.param == "sync":
+                clients.append(oaktreemodel.connect(*args, **kwargs))
+            else:
+
+                async def open_() -> oaktreemodel.aio.Client:
+                    return oaktreemodel.aio.connect(*args, **kwargs)
+
+                clients.append(Blocking(runner.run(open_()), runner))
+            return clients[-1]
+
+        yield make
+        for client in clients:
+            client.close()
+
+
+@pytest.fixture
+def client(connect: Connect, oaktree: Oaktree) -> Any:
+    """Either client, connected to the fake server."""
+    return connect(oaktree.address)

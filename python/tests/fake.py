@@ -1,0 +1,164 @@
+"""A gRPC server that answers as a test tells it to, over the real stubs and a real channel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from oaktreemodel import v1
+from oaktreemodel.v1 import (
+    cloud_pb2_grpc,
+    floating_ip_pb2_grpc,
+    image_pb2_grpc,
+    keypair_pb2_grpc,
+    limits_pb2_grpc,
+    port_pb2_grpc,
+    server_pb2_grpc,
+)
+
+# What a test plays: one of these is taken for each call, the last one for ever. A message is the
+# answer, a list is a stream, a Status fails the call; a function makes any of them.
+Answer = Message | Status | list[Any] | Callable[[Any, grpc.ServicerContext], Any]
+
+_MODULES = (
+    cloud_pb2_grpc,
+    floating_ip_pb2_grpc,
+    image_pb2_grpc,
+    keypair_pb2_grpc,
+    limits_pb2_grpc,
+    port_pb2_grpc,
+    server_pb2_grpc,
+)
+BOUND = 20.0
+
+
+@dataclass
+class Call:
+    """What the server saw of a call."""
+
+    request: Any
+    metadata: dict[str, Any]
+    time_remaining: float | None
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class Oaktree:
+    """A server on a free port of the loopback; `answers` and `calls` are by the rpc's name."""
+
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+        self.answers: dict[str, list[Answer]] = {}
+        self.calls: dict[str, list[Call]] = {}
+        self.server = grpc.server(futures.ThreadPoolExecutor(8))
+        for module in _MODULES:
+            name = next(one for one in vars(module) if one.endswith("ServiceServicer"))
+            getattr(module, f"add_{name}_to_server")(_servicer(module, name, self), self.server)
+        if credentials is None:
+            self.port = self.server.add_insecure_port("localhost:0")
+        else:
+            self.port = self.server.add_secure_port("localhost:0", credentials)
+        self.server.start()
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"localhost:{self.port}"
+
+    def answer(self, rpc: str, *answers: Answer) -> None:
+        """Say what the calls of an rpc get, one after the other."""
+        self.answers[rpc] = list(answers)
+
+    def only_call(self, rpc: str) -> Call:
+        """The one call of an rpc that there was."""
+        (call,) = self.calls[rpc]
+        return call
+
+    def stop(self) -> None:
+        """End it, and every call."""
+        self.server.stop(None).wait(BOUND)
+
+    def handle(self, rpc: str, request: Message, context: grpc.ServicerContext) -> Any:
+        """Record a call and play the answer."""
+        left = context.time_remaining()
+        call = Call(
+            request,
+            {one.key: one.value for one in context.invocation_metadata()},
+            # gRPC says the end of time where there is no deadline.
+            left if left is not None and left < 1e9 else None,
+        )
+        context.add_callback(call.over.set)
+        self.calls.setdefault(rpc, []).append(call)
+        answers = self.answers[rpc]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if callable(answer) and not isinstance(answer, Message):
+            answer = answer(request, context)
+        if isinstance(answer, Status):
+            fail(context, answer)
+        return answer
+
+
+def _servicer(module: Any, name: str, oaktree: Oaktree) -> Any:
+    def method(rpc: str) -> Callable[..., Any]:
+        def unary(self: Any, request: Message, context: grpc.ServicerContext) -> Any:
+            return oaktree.handle(rpc, request, context)
+
+        def stream(self: Any, request: Message, context: grpc.ServicerContext) -> Iterator[Any]:
+            for one in oaktree.handle(rpc, request, context):
+                if isinstance(one, Status):
+                    fail(context, one)
+                yield one
+
+        return stream if rpc.startswith(("List", "Wait")) else unary
+
+    base = getattr(module, name)
+    rpcs = [one for one in vars(base) if one[0].isupper()]
+    return type(name, (base,), {rpc: method(rpc) for rpc in rpcs})()
+
+
+def fail(context: grpc.ServicerContext, status: Status) -> None:
+    """End a call as an oaktree does: with the status and its details in the trailers."""
+    code = next(one for one in grpc.StatusCode if one.value[0] == status.code)
+    context.set_trailing_metadata([("grpc-status-details-bin", status.SerializeToString())])
+    context.abort(code, status.message)
+
+
+def until_over(request: Message, context: grpc.ServicerContext) -> Iterator[Message]:
+    """One batch of three servers, then nothing until the call is over."""
+    over = threading.Event()
+    context.add_callback(over.set)
+    yield servers("a", "b", "c")
+    over.wait(BOUND)
+
+
+def servers(*names: str) -> v1.ListServersResponse:
+    """A batch."""
+    return v1.ListServersResponse(servers=[v1.Server(id=one, name=one) for one in names])
+
+
+def status(
+    code: grpc.StatusCode,
+    reason: str = "",
+    *details: Message,
+    message: str = "it broke",
+    **metadata: str,
+) -> Status:
+    """A status with the details an oaktree gives."""
+    made = Status(code=code.value[0], message=message)
+    info = ErrorInfo(reason=reason, domain="oaktree", metadata=metadata)
+    for one in (*([info] if reason else []), *details):
+        packed = AnyMessage()
+        packed.Pack(one)
+        made.details.append(packed)
+    return made
+
+
+def failure(cloud: str, made: Status) -> v1.Failure:
+    """A place that failed."""
+    return v1.Failure(location=v1.Location(cloud=cloud), status=made)
