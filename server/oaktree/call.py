@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.message import Message
+from oaktreemodel.v1.error_pb2 import QuotaExceeded
 
+from oaktree import limits
 from oaktree.clouds import Clouds, Place, place_for
+from oaktree.errors import Refused
 from oaktree.http import Reach
 from oaktree.models import Rpc
 from oaktree.once import Once
@@ -35,17 +39,21 @@ class Call:
         location = self.request.location
         return await place_for(self.server.clouds.one(location), location)
 
-    async def change(self, place: Place, work: Any) -> bytes:
+    async def change(self, place: Place, work: Callable[[], Awaitable[bytes]]) -> bytes:
         """Runs what changes something. It goes on when its caller leaves, so that nothing stays
         half done, and runs once however often its request id comes."""
-        return await self.server.once.run(
-            (self.rpc.name, place.cloud, place.region, place.project.id), self.request, work
-        )
+        scope = (self.rpc.name, place.cloud, place.region, place.project.id)
+        return await self.server.once.run(scope, self.request, lambda: _counted(place, work))
 
 
-def response(rpc: Rpc, **fields: Message | str) -> bytes:
-    """A response made from its fields, for the few that are not made of frames."""
-    from google.protobuf import message_factory
-
-    made = message_factory.GetMessageClass(rpc.response)(**fields)
-    return made.SerializeToString(deterministic=True)
+async def _counted(place: Place, work: Callable[[], Awaitable[bytes]]) -> bytes:
+    """Does the work; a quota that it meets is told with its numbers."""
+    try:
+        return await work()
+    except Refused as refused:
+        for exceeded in refused.details:
+            if isinstance(exceeded, QuotaExceeded) and not exceeded.HasField("used"):
+                service = refused.metadata.get("service", "")
+                with contextlib.suppress(Refused):
+                    await place.run(None, limits.complete, place, service, exceeded)
+        raise

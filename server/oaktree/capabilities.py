@@ -9,10 +9,10 @@ from oaktreemodel.v1.cloud_pb2 import Capabilities, NetworkCapabilities, Service
 from oaktreemodel.v1.common_pb2 import Reference
 from openstack import exceptions, utils
 
-from oaktree import catalog, networks
+from oaktree import catalog, limits, networks
 from oaktree.clouds import Place
 from oaktree.errors import Refused
-from oaktree.resources import availability_zone, limits
+from oaktree.resources import availability_zone
 from oaktree.row import Item
 from oaktree.writes import check
 

@@ -45,7 +45,8 @@ class Place:
         self.project = Project()
         self._lock = threading.RLock()
         self._connection: Connection | None = None
-        self._ready: set[str] = set()
+        # The services in use, and where they are.
+        self._ready: dict[str, str] = {}
         self._scoped: dict[tuple[str, str, str], Place] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
 
@@ -74,7 +75,13 @@ class Place:
             work.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
         except Exception as error:
-            raise translate(error).at(cloud=self.cloud, region=self.region) from error
+            refused = translate(error)
+            service = self._service_at(str(getattr(error, "url", None) or ""))
+            raise refused.at(cloud=self.cloud, region=self.region, service=service) from error
+
+    def _service_at(self, url: str) -> str:
+        """The service that an address belongs to; empty if it is none of those in use."""
+        return next((name for name, at in tuple(self._ready.items()) if url.startswith(at)), "")
 
     # What follows runs in threads.
 
@@ -142,7 +149,7 @@ class Place:
             raise EndpointNotFound
         # Retries are oaktree's, which knows how long its caller waits; openstacksdk sleeps.
         made.status_code_retries = 0
-        self._ready.add(name)
+        self._ready[name] = str(made.get_endpoint() or "")
 
     def has_service(self, name: str) -> bool:
         try:
