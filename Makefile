@@ -1,0 +1,126 @@
+# Works as it is; ./configure only writes config.mk, which says where tools are.
+-include config.mk
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+# The targets share folders and two cores; pip, pytest and mypy spread out by themselves.
+.NOTPARALLEL:
+
+# The interpreter to work with; tools/environment chooses one if this is empty. For another beside
+# the usual one: make test PYTHON=python3.13 VENV=.tools/venv-3.13
+export PYTHON
+VENV ?= .tools/venv
+BIN := $(CURDIR)/$(VENV)/bin
+# buf.gen.yaml takes its plugins from the PATH.
+export PATH := $(BIN):$(PATH)
+export SHELLCHECK ?= shellcheck
+
+READY := $(VENV)/ready
+GENERATED := python/oaktreemodel/v1/__init__.py
+# Folders too: a file that is gone is newer than nothing.
+PROTO := $(shell find proto/oaktreemodel third_party -type d -o -name '*.proto')
+GENERATORS := buf.yaml buf.gen.yaml python/hatch_build.py tools/protoc-gen-grpc_python.py \
+	$(wildcard tools/protoc-gen-oaktree/*.py tools/protoc-gen-oaktree/*.txt)
+
+REPORTS := .tools/reports
+PYTEST = mkdir -p $(REPORTS) && python -m pytest --junitxml=$(REPORTS)/$@.xml
+
+TESTS := test-tools test-plugin test-python test-server
+CHECKS := lint breaking checkgenerate $(TESTS)
+
+.PHONY: all help demo check lint lint-python lint-proto lint-shell lint-tree format generate \
+	checkgenerate breaking release-image test $(TESTS) devstack-up devstack-test devstack-down \
+	bench dist clean
+
+all: generate ## Build what this machine has the tools for
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "%-15s %s\n", $$1, $$2 }'
+
+demo: $(GENERATED) ## Try everything on made-up clouds; KEEP=1 leaves them running
+	python demo/run.py $(if $(KEEP),--keep)
+
+check: $(GENERATED) ## Run every gate and every test that needs no OpenStack
+	+python tools/run_parts.py $(CHECKS)
+
+lint: $(GENERATED) ## Check style, types and the API's rules
+	+@$(MAKE) --no-print-directory --keep-going lint-python lint-proto lint-shell lint-tree
+
+lint-python: $(GENERATED)
+	ruff check .
+	ruff format --check .
+	tools/check-types
+
+lint-proto: $(READY)
+	buf lint
+	buf format --diff --exit-code
+	buf generate --template tools/buf.check.yaml
+
+lint-shell: $(READY)
+	tools/check-shell
+
+lint-tree: $(READY)
+	python tools/check_tree.py
+
+format: $(READY) ## Rewrite Python and proto files in the one style
+	ruff check --fix .
+	ruff format .
+	buf format -w
+
+generate: $(GENERATED) ## Write the code that follows from the proto tree
+
+# In the environment's own package, for work in the tree; a wheel's build generates by itself.
+$(GENERATED): $(READY) $(PROTO) $(GENERATORS)
+	@echo "generating python/oaktreemodel/v1"
+	@python python/hatch_build.py
+
+checkgenerate: $(READY) ## Check that generating is repeatable and nothing generated is tracked
+	tools/check-generate
+
+breaking: $(READY) ## Check that the API breaks nothing that was released
+	tools/check-breaking
+
+release-image: $(READY) ## Keep the API as it is now as a release's: VERSION=1.2.3
+	tools/release-image "$(VERSION)"
+
+test: $(GENERATED) ## Run every test that needs no OpenStack
+	+python tools/run_parts.py $(TESTS)
+
+test-tools: $(GENERATED) ## Test the gates and the documentation's examples
+	$(PYTEST) tools/tests
+
+test-plugin: $(READY) ## Test protoc-gen-oaktree
+	$(PYTEST) tools/protoc-gen-oaktree/tests
+
+test-python: $(GENERATED) ## Test the Python client
+	$(PYTEST) python/tests
+
+test-server: $(GENERATED) ## Test the server on the embedded clouds
+	$(PYTEST) -c server/pyproject.toml server/tests
+
+devstack-up: ## Start a real OpenStack on this machine: devstack/README.rst
+	devstack/up
+
+devstack-test: $(GENERATED) ## Test on the OpenStack that devstack-up started
+	$(PYTEST) devstack/tests
+
+devstack-down: ## Stop that OpenStack
+	devstack/down
+
+bench: $(GENERATED) ## Measure, beside openstacksdk; writes bench/results.json
+	python bench/run.py
+
+dist: $(READY) ## Build wheels and sdists into dist/
+	rm -rf dist
+	python -m build --no-isolation --outdir dist python
+	python -m build --no-isolation --outdir dist server
+
+clean: ## Remove everything that was made here
+	rm -rf .tools dist python/oaktreemodel/v1 configure aclocal.m4 autom4te.cache config.mk \
+		config.log config.status
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): tools/environment tools/requirements.txt python/pyproject.toml server/pyproject.toml
+	@tools/environment $(VENV)
+	@touch $@
