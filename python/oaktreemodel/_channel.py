@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,16 +26,16 @@ _SYSTEM_ROOTS = (
     "/etc/ssl/cert.pem",
 )
 
-_OPTIONS: tuple[tuple[str, Any], ...] = (
+_OPTIONS: Mapping[str, Any] = {
     # Batches are small; one message with a long console output or many properties may not be.
-    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    "grpc.max_receive_message_length": 64 * 1024 * 1024,
     # A stream that waits for minutes is silent, and must notice that its server is gone.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
     # How long to try an address where something listens and says nothing.
-    ("grpc.min_reconnect_backoff_ms", 10_000),
-    ("grpc.primary_user_agent", f"oaktreemodel-python/{__version__}"),
-)
+    "grpc.min_reconnect_backoff_ms": 10_000,
+    "grpc.primary_user_agent": f"oaktreemodel-python/{__version__}",
+}
 
 
 def prepare(
@@ -52,10 +52,10 @@ def prepare(
         raise ValueError("cert and key belong together: give both or neither")
     has_certificates = ca is not None or cert is not None
     endpoint = parse(address, insecure=insecure, has_certificates=has_certificates)
-    told = [*_OPTIONS, ("grpc.service_config", service_config())]
+    told = {**_OPTIONS, "grpc.service_config": service_config()}
     if endpoint.is_local:
         # A proxy for the outside world cannot reach this machine's own ports.
-        told.append(("grpc.enable_http_proxy", 0))
+        told["grpc.enable_http_proxy"] = 0
     credentials = None
     if endpoint.is_secure:
         credentials = grpc.ssl_channel_credentials(
@@ -63,7 +63,8 @@ def prepare(
             private_key=None if key is None else _pem(key),
             certificate_chain=None if cert is None else _pem(cert),
         )
-    return endpoint, credentials, [*told, *options]
+    # Of an option given twice gRPC takes the first.
+    return endpoint, credentials, list({**told, **dict(options)}.items())
 
 
 def service_config() -> str:

@@ -44,8 +44,10 @@ def fill(message: Message, values: Mapping[str, object]) -> None:
             raise TypeError(f"{kind} has no field {name!r}; it has {', '.join(sorted(fields))}")
         try:
             _set(message, field, value)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{name}: {error}") from None
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
 
 def _set(message: Message, field: FieldDescriptor, value: Any) -> None:
@@ -59,16 +61,17 @@ def _set(message: Message, field: FieldDescriptor, value: Any) -> None:
     elif field.enum_type is not None:
         setattr(message, field.name, _as_enum(field.enum_type, value))
     else:
-        setattr(message, field.name, value)
+        setattr(message, field.name, _as_scalar(field, value))
 
 
 def _fill_map(target: Any, entry: Descriptor, values: Mapping[Any, Any]) -> None:
-    kind = entry.fields_by_name["value"].message_type
+    keys: Any = entry.fields_by_name["key"]
+    items: Any = entry.fields_by_name["value"]
     for key, value in values.items():
-        if kind is not None:
-            target[key].CopyFrom(_as_message(kind, value))
+        if items.message_type is not None:
+            target[_as_scalar(keys, key)].CopyFrom(_as_message(items.message_type, value))
         else:
-            target[key] = value
+            target[_as_scalar(keys, key)] = _as_scalar(items, value)
 
 
 def _elements(field: FieldDescriptor, value: Any) -> list[Any]:
@@ -80,7 +83,7 @@ def _elements(field: FieldDescriptor, value: Any) -> list[Any]:
         return [_as_message(kind, one) for one in values]
     if field.enum_type is not None:
         return [_as_enum(field.enum_type, one) for one in values]
-    return list(values)
+    return [_as_scalar(field, one) for one in values]
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:
@@ -96,9 +99,29 @@ def _iterable(value: Any) -> Iterable[Any]:
     return value
 
 
+def _as_scalar(field: FieldDescriptor, value: Any) -> Any:
+    wanted = _SCALARS.get(field.type, int)
+    fits = isinstance(value, int | float if wanted is float else wanted)
+    # A bool is an int to Python, and a mistake where a number is meant.
+    if not fits or (isinstance(value, bool) and wanted is not bool):
+        raise TypeError(f"{wanted.__name__} is needed, not {type(value).__name__}")
+    return value
+
+
+_SCALARS: dict[int, type] = {
+    FieldDescriptor.TYPE_STRING: str,
+    FieldDescriptor.TYPE_BYTES: bytes,
+    FieldDescriptor.TYPE_BOOL: bool,
+    FieldDescriptor.TYPE_DOUBLE: float,
+    FieldDescriptor.TYPE_FLOAT: float,
+}
+
+
 def _as_enum(kind: EnumDescriptor, value: Any) -> int:
+    if isinstance(value, int):
+        return value
     if not isinstance(value, str):
-        return int(value)
+        raise TypeError(f"a word is needed, not {type(value).__name__}")
     prefix = kind.values_by_number[0].name.removesuffix("UNSPECIFIED")
     names = kind.values_by_name
     word = value.upper()
@@ -138,8 +161,10 @@ def _as_timestamp(value: Any) -> Timestamp:
 
 
 def _as_duration(value: Any) -> Duration:
-    if not isinstance(value, datetime.timedelta):
+    if isinstance(value, int | float):
         value = datetime.timedelta(seconds=value)
+    if not isinstance(value, datetime.timedelta):
+        raise TypeError(f"seconds or a timedelta are needed, not {type(value).__name__}")
     message = Duration()
     message.FromTimedelta(value)
     return message

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -26,7 +26,7 @@ from oaktreemodel.v1 import (
 
 # What a test plays: one of these is taken for each call, the last one for ever. A message is the
 # answer, a list is a stream, a Status fails the call; a function makes any of them.
-Answer = Message | Status | list[Any] | Callable[[Any, grpc.ServicerContext], Any]
+Answer: TypeAlias = Message | Status | list[Any] | Callable[[Any, grpc.ServicerContext], Any]
 
 _MODULES = (
     cloud_pb2_grpc,
@@ -53,7 +53,9 @@ class Call:
 class Oaktree:
     """A server on a free port of the loopback; `answers` and `calls` are by the rpc's name."""
 
-    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+    def __init__(
+        self, credentials: grpc.ServerCredentials | None = None, listen: str = "localhost:0"
+    ) -> None:
         self.answers: dict[str, list[Answer]] = {}
         self.calls: dict[str, list[Call]] = {}
         self.server = grpc.server(futures.ThreadPoolExecutor(8))
@@ -61,9 +63,9 @@ class Oaktree:
             name = next(one for one in vars(module) if one.endswith("ServiceServicer"))
             getattr(module, f"add_{name}_to_server")(_servicer(module, name, self), self.server)
         if credentials is None:
-            self.port = self.server.add_insecure_port("localhost:0")
+            self.port = self.server.add_insecure_port(listen)
         else:
-            self.port = self.server.add_secure_port("localhost:0", credentials)
+            self.port = self.server.add_secure_port(listen, credentials)
         self.server.start()
 
     @property
@@ -89,7 +91,7 @@ class Oaktree:
         left = context.time_remaining()
         call = Call(
             request,
-            {one.key: one.value for one in context.invocation_metadata()},
+            dict(context.invocation_metadata()),
             # gRPC says the end of time where there is no deadline.
             left if left is not None and left < 1e9 else None,
         )
@@ -125,7 +127,7 @@ def _servicer(module: Any, name: str, oaktree: Oaktree) -> Any:
 def fail(context: grpc.ServicerContext, status: Status) -> None:
     """End a call as an oaktree does: with the status and its details in the trailers."""
     code = next(one for one in grpc.StatusCode if one.value[0] == status.code)
-    context.set_trailing_metadata([("grpc-status-details-bin", status.SerializeToString())])
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
     context.abort(code, status.message)
 
 

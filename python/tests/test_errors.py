@@ -99,7 +99,7 @@ def test_fields(client: Any, oaktree: Oaktree) -> None:
 
 def test_details_that_cannot_be_read_hide_nothing(client: Any, oaktree: Oaktree) -> None:
     def broken(request: Any, context: grpc.ServicerContext) -> None:
-        context.set_trailing_metadata([("grpc-status-details-bin", b"\xff\xff")])
+        context.set_trailing_metadata((("grpc-status-details-bin", b"\xff\xff"),))
         context.abort(C.NOT_FOUND, "no such thing")
 
     oaktree.answer("GetServer", broken)

@@ -9,6 +9,7 @@ from typing import Any
 import fake
 import grpc
 import oaktreemodel
+import oaktreemodel.aio
 import pytest
 from fake import Oaktree, failure, servers, status
 from oaktreemodel import v1
