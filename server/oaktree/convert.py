@@ -271,7 +271,10 @@ class Table:
             else:
                 self._others.append((key, put))
 
-    def __call__(self, message: Message, item: dict[str, Any]) -> None:
+    def __call__(self, message: Message, item: Any) -> None:
+        if item.__class__ is not dict:
+            # Old clouds give a bare id where others give an object.
+            item = {"id": text(item)}
         get = item.get
         for key, name, put in self._strings:
             value = get(key)
