@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
+import yaml
 from openstack import exceptions
 from openstack.config import OpenStackConfig
 
@@ -76,21 +77,36 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def configuration(path: str | None) -> OpenStackConfig:
-    """clouds.yaml as openstacksdk reads it. OSError or ConfigException when there is none to
-    read."""
+    """clouds.yaml as openstacksdk reads it. OSError or ValueError when there is none to read, or
+    it cannot be read: openstacksdk would go on to the next place, or without any."""
     if path is not None:
-        with Path(path).open("rb"):
-            pass
         # openstacksdk puts these before the file that it is given.
         for name in ("OS_CLIENT_CONFIG_FILE", "OS_CLOUD"):
             os.environ.pop(name, None)
+        _read(path)
     config = OpenStackConfig(config_files=[path] if path else None, app_name="oaktree")
-    if path is None and config.config_filename is None and not config.get_cloud_names():
+    present = [name for name in config._config_files if Path(name).exists()]
+    if present and config.config_filename != present[0]:
+        _read(present[0])
+    if not present and not config.get_cloud_names():
         raise OSError(
             "there is no clouds.yaml in this folder, in ~/.config/openstack or in /etc/openstack; "
             "write one, or name one with --clouds"
         )
     return config
+
+
+def _read(path: str) -> None:
+    """OSError or ValueError, which say where and what, if the file cannot be read."""
+    with Path(path).open("rb") as file:
+        try:
+            yaml.safe_load(file)
+        except yaml.MarkedYAMLError as error:
+            # Never the text itself, which may be a password.
+            line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
+            raise ValueError(f"{path} is not YAML: line {line}: {error.problem}") from None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            raise ValueError(f"{path} is not YAML") from None
 
 
 def _serve(given: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import grpc
 from keystoneauth1.access import AccessInfo
-from keystoneauth1.exceptions import EndpointNotFound
+from keystoneauth1.exceptions import AuthPluginException, EndpointNotFound
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.location_pb2 import Location, Project
 from openstack import exceptions, proxy
@@ -211,8 +211,9 @@ class Clouds:
 
     @staticmethod
     def _configuration_invalid(name: str, error: Exception) -> Refused:
-        # Its own text may quote the entry, and so a password.
-        detail = str(error) if isinstance(error, exceptions.ConfigException) else ""
+        # Others' texts may quote the entry, and so a password.
+        named = (exceptions.ConfigException, AuthPluginException)
+        detail = str(error) if isinstance(error, named) else ""
         return Refused(
             grpc.StatusCode.FAILED_PRECONDITION,
             Reason.REASON_CONFIGURATION_INVALID,

@@ -32,6 +32,8 @@ OPTIONS = [
     # At the defaults a reconnect of some thousand streams is cancelled at random.
     ("grpc.server.max_pending_requests", 100_000),
     ("grpc.server.max_pending_requests_hard_limit", 100_000),
+    # Requests are small; one that is not gets an answer that says which field is too large.
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 ]

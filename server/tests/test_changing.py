@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import oaktreemodel
 import pytest
 from oaktree.democloud import DemoCloud
 from oaktreemodel import State
+
+from .conftest import Running
 
 CLOUDS = {"modern": "east", "direct": "RegionOne", "kilo": "RegionOne"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAmFJNgnqwSGlLQmWlFn6hs2vTPRqFYbu1VmV9sPmvqe me"
@@ -21,11 +25,11 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def cloud(client: oaktreemodel.Client, name: str):  # type: ignore[no-untyped-def]
+def cloud(client: oaktreemodel.Client, name: str) -> Any:
     return client.cloud(name, region=CLOUDS[name])
 
 
-def test_keypair_given_and_made(cloud) -> None:  # type: ignore[no-untyped-def]
+def test_keypair_given_and_made(cloud: Any) -> None:
     given = cloud.keypairs.create(name="given", public_key=KEY)
     assert given.id == given.name == "given"
     assert given.public_key.split()[:2] == KEY.split()[:2]
@@ -43,7 +47,7 @@ def test_keypair_given_and_made(cloud) -> None:  # type: ignore[no-untyped-def]
         cloud.keypairs.delete("given")
 
 
-def test_network_and_port(cloud, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_network_and_port(cloud: Any, name: str) -> None:
     old = name == "kilo"
     network = cloud.networks.create(
         name="lab", is_admin_state_up=True, **({} if old else {"tags": ["b", "a"]})
@@ -77,7 +81,7 @@ def test_network_and_port(cloud, name: str) -> None:  # type: ignore[no-untyped-
     cloud.networks.delete(network.id)
 
 
-def test_image_record(cloud) -> None:  # type: ignore[no-untyped-def]
+def test_image_record(cloud: Any) -> None:
     image = cloud.images.create(
         name="made",
         disk_format="qcow2",
@@ -99,7 +103,7 @@ def test_image_record(cloud) -> None:  # type: ignore[no-untyped-def]
     cloud.images.delete(image.id)
 
 
-def test_volume(cloud, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_volume(cloud: Any, name: str) -> None:
     volume = cloud.volumes.create(name="data", size_gib=1, metadata={"a.b": "ü"})
     assert volume.state == State.STATE_PENDING
     volume = cloud.volumes.wait("data", timeout=20)
@@ -166,7 +170,7 @@ def test_a_request_id_changes_once(client: oaktreemodel.Client) -> None:
     cloud.volumes.delete("once")
 
 
-QUOTAS = [
+QUOTAS: list[tuple[str, dict[str, int], str, dict[str, Any]]] = [
     ("instances", {"instances": 0}, "servers", {"image": "cirros-0.6.3", "flavor": "m1.tiny"}),
     ("volumes", {"volumes": 0}, "volumes", {"size_gib": 1}),
     ("gigabytes", {"gigabytes": 0}, "volumes", {"size_gib": 1}),
@@ -183,7 +187,7 @@ def test_a_quota_is_named_with_its_numbers(
     quota: str,
     tight: dict[str, int],
     collection: str,
-    arguments: dict[str, object],
+    arguments: dict[str, Any],
 ) -> None:
     cloud = client.cloud("modern", region="east")
     before = {key: demo.clouds["modern"].settings.quota[key] for key in tight}
@@ -200,10 +204,8 @@ def test_a_quota_is_named_with_its_numbers(
     assert caught.value.requested == 1
 
 
-def test_what_policy_forbids_is_no_quota(clouds_yaml: object) -> None:
-    from .conftest import Running
-
-    reader = Running(clouds_yaml, ("modern-reader",))  # type: ignore[arg-type]
+def test_what_policy_forbids_is_no_quota(clouds_yaml: Path) -> None:
+    reader = Running(clouds_yaml, ("modern-reader",))
     try:
         with oaktreemodel.connect(reader.address) as client:
             cloud = client.cloud("modern-reader", region="east")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import oaktreemodel.aio
 import pytest
@@ -16,10 +17,13 @@ READ = ("servers", "flavors", "images", "keypairs", "networks", "ports", "volume
 
 
 @pytest.mark.parametrize("collection", READ)
-def test_a_list_covers_every_cloud_and_region(
-    client: oaktreemodel.Client, collection: str
-) -> None:
-    places = {("modern", "east"), ("modern", "west"), ("direct", "RegionOne"), ("kilo", "RegionOne")}
+def test_a_list_covers_every_cloud_and_region(client: oaktreemodel.Client, collection: str) -> None:
+    places = {
+        ("modern", "east"),
+        ("modern", "west"),
+        ("direct", "RegionOne"),
+        ("kilo", "RegionOne"),
+    }
     listed = list(getattr(client, collection).list())
     found = {(item.location.cloud, item.location.region) for item in listed}
     assert found <= places
@@ -41,10 +45,10 @@ def test_one_cloud_that_is_gone_does_not_hide_the_others(
 ) -> None:
     demo.stop("direct")
     try:
-        seen = []
+        seen: list[str] = []
+        listing = client.flavors.list()
         with pytest.raises(oaktreemodel.PartialFailure) as caught:
-            for flavor in client.flavors.list():
-                seen.append(flavor.location.cloud)
+            seen.extend(flavor.location.cloud for flavor in listing)
         assert {"modern", "kilo"} == set(seen)
         assert [failure.cloud for failure in caught.value.failures] == ["direct"]
         clouds = {cloud.name: cloud for cloud in client.clouds.list()}
@@ -59,9 +63,9 @@ def test_one_cloud_that_is_gone_does_not_hide_the_others(
     assert "direct" in {flavor.location.cloud for flavor in client.flavors.list()}
 
 
-def test_a_cloud_that_is_down_at_start_is_tried_again(demo: DemoCloud, clouds_yaml: object) -> None:
+def test_a_cloud_that_is_down_at_start_is_tried_again(demo: DemoCloud, clouds_yaml: Path) -> None:
     demo.stop("kilo")
-    late = Running(clouds_yaml, ("kilo", "modern"))  # type: ignore[arg-type]
+    late = Running(clouds_yaml, ("kilo", "modern"))
     try:
         with oaktreemodel.connect(late.address) as client:
             with pytest.raises(oaktreemodel.Unavailable):
