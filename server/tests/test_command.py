@@ -25,7 +25,7 @@ from oaktree.democloud import DemoCloud
 SERVER = Path(oaktree.__file__).parent / "server.py"
 COMMANDS = {
     "module": [sys.executable, "-m", "oaktree.cli", "serve"],
-    "file": [sys.executable, SERVER],
+    "file": [sys.executable, str(SERVER)],
 }
 
 
