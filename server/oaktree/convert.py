@@ -44,11 +44,9 @@ def text(value: Any) -> str:
     return value if value.__class__ is str else orjson.dumps(value).decode()
 
 
-def as_int(value: Any) -> int | None:
-    """A number in whatever dress; None where there is none, such as the '' of flavors' swap."""
-    if value == "":
-        return None
-    return int(value)
+def as_int(value: Any) -> int:
+    """A number in whatever dress. Nova writes a flavor's swap of none as ''."""
+    return int(value or 0)
 
 
 def as_bool(value: Any) -> bool | None:
@@ -88,9 +86,7 @@ def _scalar(field: FieldDescriptor, component: Component) -> Put:
         try:
             setattr(message, name, value)
         except (TypeError, ValueError):
-            coerced = coerce(value)
-            if coerced is not None:
-                setattr(message, name, coerced)
+            setattr(message, name, coerce(value))
 
     return put
 
@@ -242,7 +238,12 @@ class Table:
                 keys = keys_of(attribute, known, top=not path)
             else:
                 keys = self._guess(field, near or {})
-            self._add(field, keys, put or putter(field, component, odd, path, known or near or {}))
+            if put is not None:
+                # What is odd may be zero or empty and still mean something.
+                self._others += [(key, put) for key in keys]
+                self.keys.update(keys)
+            else:
+                self._add(field, keys, putter(field, component, odd, path, known or near or {}))
         if missing:
             raise LookupError(
                 f"{descriptor.full_name}: no attribute of openstacksdk's "
