@@ -28,6 +28,8 @@ ROW = Row(
     state=lambda item: _STATES.get(str(item.get("status")).lower(), State.STATE_UNSPECIFIED),
     odd={
         "subnets": At("subnets"),
+        # openstacksdk calls it vlan_qinq, which no answer has.
+        "is_vlan_qinq": At("qinq"),
         "ipv4_address_scope": At("ipv4_address_scope"),
         "ipv6_address_scope": At("ipv6_address_scope"),
     },
