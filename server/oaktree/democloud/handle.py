@@ -90,11 +90,13 @@ class DemoCloud:
         """Stop all clouds for good. May be called twice."""
         if self._loop.is_closed() or not self._thread.is_alive():
             return
-        for name in self.clouds:
-            self.stop(name)
+        self._do(self._close_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._http.close()
+
+    async def _close_all(self) -> None:
+        await asyncio.gather(*(listener.close() for listener in self._listeners.values()))
 
     def stop(self, cloud: str) -> None:
         """The cloud is gone: its connections are cut, new ones refused. What it holds stays."""

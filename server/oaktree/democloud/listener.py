@@ -6,9 +6,13 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from .app import Application
 from .cloud import Cloud
+
+# Seconds that requests get to notice that their connection is gone.
+GRACE = 5
 
 
 class Protocol(HttpToolsProtocol):
@@ -19,18 +23,6 @@ class Protocol(HttpToolsProtocol):
         self.app_state = {**self.app_state, "transport": transport}
 
 
-class Server(uvicorn.Server):
-    """Says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-
 class Listener:
     def __init__(self, cloud: Cloud, port: int) -> None:
         self.cloud = cloud
@@ -38,47 +30,44 @@ class Listener:
         self._socket = _bound(port)
         self.port: int = self._socket.getsockname()[1]
         cloud.address = f"http://127.0.0.1:{self.port}"
-        self._server: Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._state = ServerState()
+        self._listening: asyncio.Server | None = None
 
     async def open(self) -> None:
-        if self._server is not None:
+        if self._listening is not None:
             return
         if self._socket.fileno() < 0:
             self._socket = _bound(self.port)
         self.app.stopping = False
-        self._server = Server(
-            uvicorn.Config(
-                self.app,
-                http=Protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="error",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                # Longer than a client's poll, so that its connections last.
-                timeout_keep_alive=120,
-                timeout_graceful_shutdown=1,
-            )
+        config = uvicorn.Config(
+            self.app,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            # Longer than a client's poll, so that its connections last.
+            timeout_keep_alive=120,
         )
-        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        await self._server.up.wait()
+        config.load()
+        # Without uvicorn's own loop around it, which looks ten times a second whether to stop.
+        self._listening = await asyncio.get_running_loop().create_server(
+            lambda: Protocol(config, self._state, {}), sock=self._socket, backlog=config.backlog
+        )
 
     async def close(self) -> None:
         """Refuse connections from now on, and cut those there are."""
-        if self._server is None or self._serving is None:
+        if self._listening is None:
             return
         self.app.stopping = True
-        for listening in self._server.servers:
-            listening.close()
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
-        self._server.should_exit = True
-        await self._serving
-        self._server = self._serving = None
+        self._listening.close()
+        self._listening = None
         self._socket.close()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        tasks = list(self._state.tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE)
 
 
 def _bound(port: int) -> socket.socket:

@@ -15,7 +15,6 @@ from .addresses import default_group
 from .service import (
     KINDS,
     LAYER_3,
-    NEWER_THAN_KILO,
     SERVICE,
     STAMPS,
     Kind,
@@ -39,21 +38,23 @@ def shape(call: Call) -> tuple[bool, bool]:
     return call.is_admin, call.cloud.profile.old
 
 
-def view(shape: tuple[bool, bool], item: Item) -> Row:
+def view(shape: tuple[bool, bool], kind: Kind, item: Item) -> Row:
     admin, old = shape
     hidden = ("_",) if admin else FOR_ADMINS
+    newer = kind.newer_than_kilo if old else ()
     shown = {
-        key: value
-        for key, value in item.items()
-        if not key.startswith(hidden) and not (old and key in NEWER_THAN_KILO)
+        key: value for key, value in item.items() if not key.startswith(hidden) and key not in newer
     }
     if "security_group_rules" in shown:
-        shown["security_group_rules"] = [view(shape, rule) for rule in item["security_group_rules"]]
+        shown["security_group_rules"] = [
+            view(shape, KINDS["security-group-rules"], rule)
+            for rule in item["security_group_rules"]
+        ]
     return shown
 
 
-def encoded(call: Call, item: Item) -> bytes:
-    return item.encoded(shape(call), lambda one: view(shape(call), one))
+def encoded(call: Call, kind: Kind, item: Item) -> bytes:
+    return item.encoded(shape(call), lambda one: view(shape(call), kind, one))
 
 
 def require_layer_3(call: Call, kind: Kind) -> None:
@@ -74,13 +75,13 @@ def list_all(kind: Kind, call: Call) -> Reply:
     name = kind.plural.replace("-", "_").encode()
     if fields:
         shown = [
-            {key: value for key, value in view(shape(call), item).items() if key in fields}
+            {key: value for key, value in view(shape(call), kind, item).items() if key in fields}
             for item in items
         ]
         return Reply({name.decode(): shown, **links})
     if links:
-        return Reply({name.decode(): [view(shape(call), item) for item in items], **links})
-    return Reply(b'{"%s":[%s]}' % (name, b",".join(encoded(call, item) for item in items)))
+        return Reply({name.decode(): [view(shape(call), kind, item) for item in items], **links})
+    return Reply(b'{"%s":[%s]}' % (name, b",".join(encoded(call, kind, item) for item in items)))
 
 
 def _tests(call: Call, kind: Kind) -> list[Test]:
@@ -96,7 +97,7 @@ def _tests(call: Call, kind: Kind) -> list[Test]:
             tests.append(filters.tagged(key, wanted))
         elif key == "fixed_ips" and kind.plural == "ports":
             tests.extend(_has_address(one) for one in wanted)
-        elif key in known and not (old and key in NEWER_THAN_KILO):
+        elif key in known and not (old and key in kind.newer_than_kilo):
             tests.append(filters.one_of(methodcaller("get", key), wanted))
         elif not old:
             wrong.append(key)
@@ -144,7 +145,7 @@ def show(kind: Kind, call: Call) -> Reply:
 
 
 def _one(call: Call, kind: Kind, item: Item, status: int = 200) -> Reply:
-    return Reply(b'{"%s":%s}' % (kind.singular.encode(), encoded(call, item)), status)
+    return Reply(b'{"%s":%s}' % (kind.singular.encode(), encoded(call, kind, item)), status)
 
 
 def create(kind: Kind, call: Call) -> Reply:
@@ -156,7 +157,7 @@ def create(kind: Kind, call: Call) -> Reply:
     made = [_create_one(call, kind, values) for values in wanted]
     if many is None:
         return _one(call, kind, made[0], 201)
-    return Reply({plural: [view(shape(call), item) for item in made]}, 201)
+    return Reply({plural: [view(shape(call), kind, item) for item in made]}, 201)
 
 
 def _create_one(call: Call, kind: Kind, values: Any) -> Item:
@@ -168,7 +169,7 @@ def _create_one(call: Call, kind: Kind, values: Any) -> Item:
         takes |= {"project_id"} | ({"tags"} if kind.takes_tags else set())
     shown = kind.shows.keys() | {"id", *STAMPS}
     for key, value in values.items():
-        if old and key == "description":
+        if old and key in kind.newer_than_kilo:
             raise bad(f"Unrecognized attribute(s) '{key}'")
         if key not in takes:
             raise bad(

@@ -12,7 +12,7 @@ SERVICE = Service("network", errors.network, prefix=lambda cloud: r"/v2\.0(?=/|$
 
 STAMPS: Row = {"created_at": None, "updated_at": None, "revision_number": 1, "tags": []}
 # What Neutron did not have yet in Kilo.
-NEWER_THAN_KILO = ("project_id", "description", *STAMPS)
+NEWER_THAN_KILO = ("project_id", *STAMPS)
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class Kind:
     required: tuple[str, ...] = ()
     missing: str = "{label} {id} could not be found."
     takes_tags: bool = False
+    described_in_kilo: bool = False
+
+    @property
+    def newer_than_kilo(self) -> tuple[str, ...]:
+        """The fields that came later, to be hidden where the cloud is old."""
+        return NEWER_THAN_KILO if self.described_in_kilo else (*NEWER_THAN_KILO, "description")
 
 
 KINDS = {
@@ -188,6 +194,7 @@ KINDS = {
             "security_group",
             takes={"name": "", "description": "", "stateful": True},
             shows={"shared": False, "security_group_rules": []},
+            described_in_kilo=True,
             required=("name",),
             missing="Security group {id} does not exist",
         ),
