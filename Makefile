@@ -97,7 +97,7 @@ test-python: $(GENERATED) ## Test the Python client
 	$(PYTEST) python/tests
 
 test-server: $(GENERATED) ## Test the server on the embedded clouds
-	$(PYTEST) -c server/pyproject.toml server/tests
+	$(PYTEST) server/tests
 
 devstack-up: ## Start a real OpenStack on this machine: devstack/README.rst
 	devstack/up

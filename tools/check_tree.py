@@ -30,7 +30,7 @@ GENERATED = re.compile(
     r")$"
 )
 # `go get` builds nothing, so Go's code is tracked; testdata holds what a plugin ought to write.
-GENERATED_ON_PURPOSE = re.compile(r"^go/|^proto/|/testdata/")
+GENERATED_ON_PURPOSE = re.compile(r"^go/|/testdata/")
 
 # Someone's home, on any system.
 PERSONAL = re.compile(
