@@ -25,7 +25,8 @@ T = TypeVar("T")
 Time: TypeAlias = datetime.datetime | Timestamp
 Span: TypeAlias = datetime.timedelta | float | Duration
 Changes: TypeAlias = Mapping[str, str | None] | MapUpdate
-Conditions: TypeAlias = Mapping[str | tuple[str, ...], object] | Mapping[str, object] | list[Filter]
+# The keys are str or tuples of str; a type checker would infer neither of a dict that has both.
+Conditions: TypeAlias = Mapping[Any, object] | Iterable[Filter]
 OnState: TypeAlias = Callable[[T], object]
 
 
@@ -191,8 +192,10 @@ def _as_filters(value: Any) -> list[Filter]:
     return [_as_filter(path, wanted) for path, wanted in value.items()]
 
 
-def _as_filter(path: str | tuple[str, ...], wanted: Any) -> Filter:
-    steps = [path] if isinstance(path, str) else list(path)
+def _as_filter(path: Any, wanted: Any) -> Filter:
+    steps = list(path) if isinstance(path, tuple) else [path]
+    if not all(isinstance(one, str) for one in steps):
+        raise TypeError("a field is named by a str or a tuple of str")
     if wanted is None:
         return Filter(path=steps, op=Filter.OP_EXISTS, values=["false"])
     choices = wanted if isinstance(wanted, list | tuple | set | frozenset) else [wanted]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -14,29 +16,11 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from oaktreemodel import v1
-from oaktreemodel.v1 import (
-    cloud_pb2_grpc,
-    floating_ip_pb2_grpc,
-    image_pb2_grpc,
-    keypair_pb2_grpc,
-    limits_pb2_grpc,
-    port_pb2_grpc,
-    server_pb2_grpc,
-)
 
 # What a test plays: one of these is taken for each call, the last one for ever. A message is the
 # answer, a list is a stream, a Status fails the call; a function makes any of them.
 Answer: TypeAlias = Message | Status | list[Any] | Callable[[Any, grpc.ServicerContext], Any]
 
-_MODULES = (
-    cloud_pb2_grpc,
-    floating_ip_pb2_grpc,
-    image_pb2_grpc,
-    keypair_pb2_grpc,
-    limits_pb2_grpc,
-    port_pb2_grpc,
-    server_pb2_grpc,
-)
 BOUND = 20.0
 
 
@@ -59,14 +43,18 @@ class Oaktree:
         self.answers: dict[str, list[Answer]] = {}
         self.calls: dict[str, list[Call]] = {}
         self.server = grpc.server(futures.ThreadPoolExecutor(8))
-        for module in _MODULES:
-            name = next(one for one in vars(module) if one.endswith("ServiceServicer"))
-            getattr(module, f"add_{name}_to_server")(_servicer(module, name, self), self.server)
+        for found in pkgutil.iter_modules(v1.__path__, "oaktreemodel.v1."):
+            if found.name.endswith("_pb2_grpc"):
+                self._serve(importlib.import_module(found.name))
         if credentials is None:
             self.port = self.server.add_insecure_port(listen)
         else:
             self.port = self.server.add_secure_port(listen, credentials)
         self.server.start()
+
+    def _serve(self, module: Any) -> None:
+        for name in [one for one in vars(module) if one.endswith("ServiceServicer")]:
+            getattr(module, f"add_{name}_to_server")(_servicer(module, name, self), self.server)
 
     @property
     def address(self) -> str:

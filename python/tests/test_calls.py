@@ -26,7 +26,7 @@ def test_get(client: Any, oaktree: Oaktree) -> None:
     assert call.request.name_or_id == "web"
     assert call.request.HasField("max_age")
     assert call.time_remaining is not None
-    assert call.time_remaining <= 60
+    assert call.time_remaining < 100
     assert call.metadata["user-agent"].startswith(f"oaktreemodel-python/{oaktreemodel.__version__}")
 
 
@@ -43,7 +43,7 @@ def test_create_has_a_request_id_of_its_own(client: Any, oaktree: Oaktree) -> No
         "m1.tiny",
     )
     assert first.time_remaining is not None
-    assert 60 < first.time_remaining <= 300
+    assert 100 < first.time_remaining < 400
 
 
 def test_request_id_can_be_given(client: Any, oaktree: Oaktree) -> None:
@@ -58,7 +58,7 @@ def test_deadlines_can_be_given(client: Any, oaktree: Oaktree) -> None:
     client.servers.delete("web", timeout=None)
     short, endless = oaktree.calls["DeleteServer"]
     assert short.time_remaining is not None
-    assert short.time_remaining <= 7
+    assert short.time_remaining < 30
     assert endless.time_remaining is None
 
 

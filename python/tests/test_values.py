@@ -133,6 +133,9 @@ def test_conditions() -> None:
         (v1.CreateServerRequest, {"nmae": "n"}, "CreateServerRequest has no field 'nmae'; .*"),
         (v1.Server, {"created_at": "now"}, "created_at: a datetime is needed, not str"),
         (v1.GetServerRequest, {"max_age": "1s"}, "max_age: seconds or a timedelta .*"),
+        (v1.ListServersRequest, {"where": {("a", 1): "x"}}, "where: a field is named by .*"),
+        (v1.ListServersRequest, {"where": {7: "x"}}, "where: a field is named by .*"),
+        (v1.ListServersRequest, {"where": "name"}, "where: a list is needed, not str"),
         (v1.ListServersRequest, {"where": {"name": object()}}, "where: cannot compare with .*"),
     ],
 )

@@ -1,0 +1,51 @@
+"""The examples of the README do what they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import oaktreemodel
+import pytest
+from fake import Oaktree
+from oaktreemodel import v1
+
+README = Path(__file__).resolve().parents[1] / "README.rst"
+
+
+def examples() -> list[str]:
+    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", README.read_text())
+    return [re.sub(r"^    ", "", block, flags=re.M) for block in blocks]
+
+
+@pytest.fixture
+def ready(oaktree: Oaktree) -> Oaktree:
+    server = v1.Server(id="1", name="web", state=v1.State.STATE_READY, interface_ip="192.0.2.1")
+    oaktree.answer("ListImages", [v1.ListImagesResponse(images=[v1.Image(name="cirros")])])
+    oaktree.answer("CreateServer", v1.CreateServerResponse(server=server))
+    oaktree.answer("WaitServer", [v1.WaitServerResponse(server=server)])
+    oaktree.answer("DeleteServer", v1.DeleteServerResponse())
+    oaktree.answer("ListFlavors", [v1.ListFlavorsResponse(flavors=[v1.Flavor(name="m1.tiny")])])
+    return oaktree
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_first_examples(ready: Oaktree, capsys: pytest.CaptureFixture[str], number: int) -> None:
+    code = examples()[number]
+    assert code.count('"localhost:50051"') == 1
+    exec(code.replace("localhost:50051", ready.address), {"__name__": "__main__"})
+    assert capsys.readouterr().out == ["cirros\n192.0.2.1\n", "cirros\n"][number]
+    assert ready.only_call("CreateServer").request.location.cloud == "devstack"
+
+
+def test_stubs(ready: Oaktree) -> None:
+    with oaktreemodel.connect(ready.address) as client:
+        scope: dict[str, Any] = {"client": client}
+        exec(examples()[2], scope)
+        (batch,) = scope["batches"]
+    assert batch.flavors[0].name == "m1.tiny"
+
+
+def test_there_is_no_example_that_nobody_runs() -> None:
+    assert len(examples()) == 3
