@@ -157,8 +157,14 @@ class Recorder:
         image = self.member.image
         present = get(image, "/images?limit=1&status=active", "images")[0]
         write("image", "plain", present)
-        body = {"name": NAME, "disk_format": "raw", "container_format": "bare"} | IMAGE_PROPERTIES
-        body |= {"min_disk": 3, "min_ram": 512, "tags": ["b", "a"], "os_hidden": False}
+        body: dict[str, Any] = IMAGE_PROPERTIES | {"name": NAME, "disk_format": "raw"}
+        body |= {
+            "container_format": "bare",
+            "min_disk": 3,
+            "min_ram": 512,
+            "tags": ["b", "a"],
+            "os_hidden": False,
+        }
         response = image.post("/images", json=body)
         exceptions.raise_from_response(response)
         made = response.json()
@@ -205,7 +211,7 @@ class Recorder:
         write("volume", "available", get(member, f"/volumes/{made.id}", "volume", "3.71"))
 
     def servers(self) -> None:
-        compute, admin = self.member.compute, self.admin.compute
+        compute = self.member.compute
         group = compute.create_server_group(name=NAME, policy="soft-anti-affinity")
         self.later(compute.delete_server_group, group)
         made = compute.create_server(

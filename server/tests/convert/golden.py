@@ -1,0 +1,93 @@
+"""The golden items, and what oaktree makes of them with no cloud at hand."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+from oaktree.clouds import Place
+from oaktree.networks import Networks, Settings
+from oaktree.reader import Found, Reader
+from oaktree.resources import readers
+from oaktree.resources import server as servers
+from oaktree.row import Item
+from openstack.config.cloud_region import CloudRegion
+
+ROOT = Path(__file__).parent.parent / "golden"
+PROJECT = "bdce72ca25b54c5bbec7af5d1a9d3908"
+NOUNS = {
+    "flavor": "Flavor",
+    "floating_ip": "FloatingIp",
+    "image": "Image",
+    "keypair": "Keypair",
+    "network": "Network",
+    "port": "Port",
+    "server": "Server",
+    "volume": "Volume",
+}
+# What flavors the region has now: servers tell one half of one and get the other.
+FLAVORS = servers._Flavors({"golden": "1"}, {"1": "golden"})
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One item as a service gave it, or, where nobody can record one, as it would."""
+
+    noun: str
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.noun}-{self.name}"
+
+    @property
+    def item(self) -> Item:
+        """A new copy each time."""
+        return dict(json.loads(self.text))
+
+
+@cache
+def goldens() -> tuple[Golden, ...]:
+    """Recorded ones are a file each; those written by hand, a file a resource."""
+    found = []
+    for folder, noun in NOUNS.items():
+        items: dict[str, Any] = {
+            path.stem: json.loads(path.read_text()) for path in (ROOT / folder).glob("*.json")
+        }
+        items |= json.loads((ROOT / "written" / f"{folder}.json").read_text())
+        found += [Golden(noun, name, json.dumps(item)) for name, item in sorted(items.items())]
+    return tuple(found)
+
+
+def golden(noun: str, name: str) -> Golden:
+    return next(g for g in goldens() if (g.noun, g.name) == (noun, name))
+
+
+def place() -> Place:
+    """A place that is never connected to."""
+    made = Place("cloud", "region", CloudRegion(name="cloud", region_name="region", config={}))
+    made.project.id, made.project.name = PROJECT, "demo"
+    return made
+
+
+@cache
+def reader(noun: str) -> Reader:
+    """The resource's reader, with what it would ask of the cloud given."""
+    row = readers()[noun].row
+    if row.prepare is not None:
+        context = servers._Context(FLAVORS, Networks(Settings(), PROJECT))
+        row = replace(row, prepare=lambda place: context)
+    return Reader(row)
+
+
+def found(noun: str, item: Item) -> Found:
+    return reader(noun).encode(place(), [copy.deepcopy(item)])[0]
+
+
+def converted(noun: str, item: Item) -> Message:
+    return found(noun, item).message
