@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import policy
-from model import DURATION, TIMESTAMP, Enum, Field, Message, Model, Rpc, Service
+from messages import DURATION, TIMESTAMP, Enum, Field, Message
+from model import Model, Rpc, Service
 
 FOLDER = "oaktreemodel/v1"
 MODULE = "oaktreemodel.v1"

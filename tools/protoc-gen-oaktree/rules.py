@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 import rules_calls
 import rules_fields
-from model import File, Model, Violation
+from messages import Violation
+from model import File, Model
 
 WHERE_TO_READ = "tools/protoc-gen-oaktree/RULES.rst"
 

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model import (
-    FIRST_OWN_NUMBER,
-    LOCATION,
-    PACKAGE,
-    STREAMING_VERBS,
-    Field,
-    File,
-    Rpc,
-    Violation,
-    pascal,
-    snake,
-)
+from messages import LOCATION, PACKAGE, Field, Violation, pascal, snake
+from model import FIRST_OWN_NUMBER, STREAMING_VERBS, File, Rpc
 
 OPTIONS = {
     "csharp_namespace": "Oaktree.V1",

@@ -6,18 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from model import (
-    DURATION,
-    FIRST_OWN_NUMBER,
-    LOCATION,
-    PACKAGE,
-    TIMESTAMP,
-    Field,
-    File,
-    Message,
-    Violation,
-    snake,
-)
+from messages import DURATION, LOCATION, PACKAGE, TIMESTAMP, Field, Message, Violation, snake
+from model import FIRST_OWN_NUMBER, File
 
 HERE = Path(__file__).resolve().parent
 
