@@ -1,4 +1,15 @@
-"""An OpenStack-shaped cloud in this process: for `oaktree demo`, tests and benchmarks."""
+"""Three OpenStack-shaped clouds over real HTTP: for `oaktree demo`, tests and benchmarks.
+
+`modern` has two regions and needs floating IPs, `direct` gives its servers public addresses, and
+`kilo` is as old as its name. Each listens on a loopback port of its own and holds all its state in
+memory. `python -m oaktree.democloud` runs them as a process.
+
+    with DemoCloud.start(build_seconds=0.5) as demo:
+        demo.write_clouds_yaml("clouds.yaml")
+        demo.fault("modern", "status", service="compute", status=503, times=2)
+
+What they answer, in which words and with which codes, was compared with real services.
+"""
 
 from .handle import DemoCloud
 

@@ -3,12 +3,13 @@
 It answers {"error": ...} with 400 to what it cannot do. Nothing here is counted as a call.
 """
 
+from copy import deepcopy
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
-from .cloud import Cloud
+from .cloud import Cloud, new_id
 from .faults import Fault
 from .items import Item, Row, Table
 from .seed import add_servers
@@ -47,7 +48,7 @@ def _serve(cloud: Cloud, method: str, path: list[str], body: Row) -> Any:
         case "GET", [region, table]:
             return list(_table(cloud, region, table))
         case "POST", [region, table]:
-            return _table(cloud, region, table).add(body)
+            return _add(_table(cloud, region, table), body)
         case "GET", [region, table, *key]:
             return _item(cloud, region, table, key)
         case "PATCH", [region, table, *key]:
@@ -68,6 +69,15 @@ def _table(cloud: Cloud, region: str, table: str) -> Table:
     if table not in tables:
         raise ValueError(f"there are {', '.join(tables)}, but no {table}")
     return tables[table]
+
+
+def _add(table: Table, values: Row) -> Item:
+    """Add a resource as it is given, on top of the one that `like` names."""
+    like = values.pop("like", None)
+    model = table.get(like) if like else Item({})
+    if model is None:
+        raise ValueError(f"there is no {like} to be like")
+    return table.add(deepcopy(dict(model)) | {"id": new_id()} | values)
 
 
 def _item(cloud: Cloud, region: str, table: str, key: list[str]) -> Item:

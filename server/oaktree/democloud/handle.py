@@ -221,6 +221,17 @@ class DemoCloud:
         found: dict[str, Any] = self.admin(cloud, "GET", f"{region}/{table}/{key}")
         return found
 
+    def add(
+        self, cloud: str, region: str, table: str, *, like: str | None = None, **values: Any
+    ) -> dict[str, Any]:
+        """Store a resource without asking anybody: all values, or those that differ from `like`.
+
+        like: the id of one in the same table. The id is a new one where none is given.
+        """
+        body = values | ({"like": like} if like else {})
+        made: dict[str, Any] = self.admin(cloud, "POST", f"{region}/{table}", body)
+        return made
+
     def alter(self, cloud: str, region: str, table: str, key: str, **values: Any) -> None:
         """Write into a stored resource as it is: unknown status words, nulls, anything."""
         self.admin(cloud, "PATCH", f"{region}/{table}/{key}", values)

@@ -358,3 +358,15 @@ def test_any_stored_server_can_be_altered(clouds: DemoCloud, modern: Rest) -> No
     assert modern("GET", f"{SERVERS}/{key}").status_code == 404
     with pytest.raises(ValueError, match="no nonsense"):
         clouds.items("modern", "east", "nonsense")
+
+
+def test_two_flavors_of_one_name(clouds: DemoCloud, modern: Rest) -> None:
+    made = clouds.add("modern", "east", "flavors", like="1", ram=1024)
+    found = [
+        (one["id"], one["ram"])
+        for one in modern.get("compute/v2.1/flavors/detail")["flavors"]
+        if one["name"] == "m1.tiny"
+    ]
+    assert sorted(found) == sorted([("1", 512), (made["id"], 1024)])
+    with pytest.raises(ValueError, match="there is no 77 to be like"):
+        clouds.add("modern", "east", "flavors", like="77")

@@ -153,7 +153,8 @@ def fail(server: Item, message: str, code: int = 500) -> None:
 def _connect(region: Region, server: Item, wanted: Row) -> None:
     if wanted.get("port"):
         port = region.ports.get(wanted["port"])
-        assert port is not None
+        if port is None:
+            raise ApiError(404, f"Port id {wanted['port']} could not be found.")
         update(port, device_id=server["id"], **{"binding:host_id": HOST})
         return
     network = region.networks.get(wanted["uuid"])
