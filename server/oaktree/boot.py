@@ -20,7 +20,7 @@ from oaktree.errors import Refused, failed, invalid, not_offered
 from oaktree.find import find
 from oaktree.reader import Found, Reader
 from oaktree.row import Item, Made
-from oaktree.verbs import read_back
+from oaktree.verbs import read_new
 from oaktree.writes import named, require
 
 
@@ -37,9 +37,8 @@ async def create(call: Call, reader: Reader) -> bytes:
 
     async def work() -> bytes:
         made = await place.run(None, _post, place, request)
-        found = await read_back(place, reader, made.id)
         call.server.once.keep(promise.see_to(place, made.id))
-        return found.wire + (made.more.SerializeToString() if made.more is not None else b"")
+        return await read_new(place, reader, made)
 
     return await call.change(place, work)
 
@@ -186,7 +185,7 @@ def _interfaces(place: Place, request: Any) -> tuple[Any, Item | None]:
         if not modern:
             raise not_offered("this cloud is too old for servers without a network interface")
         return "none", None
-    known = networks.read(place, fresh=True)
+    known = networks.read(place, seconds=0)
     if request.nics:
         return _given(place, request, known)
     if not known.present:

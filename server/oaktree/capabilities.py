@@ -108,7 +108,7 @@ def _reference(network: Item) -> Reference:
 
 
 def _network(place: Place, made: NetworkCapabilities) -> None:
-    known = networks.read(place, fresh=True)
+    known = networks.read(place, seconds=0)
     made.has_floating_ips = known.has_floating_ips
     made.floating_ip_source = known.settings.floating_ip_source if known.has_routers else "none"
     made.external_networks.extend(map(_reference, known.external))

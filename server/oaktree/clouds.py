@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -48,6 +49,7 @@ class Place:
         # The services in use, and where they are.
         self._ready: dict[str, str] = {}
         self._scoped: dict[tuple[str, str, str], Place] = {}
+        self._kept: dict[str, tuple[float, Any]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
 
     def __repr__(self) -> str:
@@ -151,6 +153,17 @@ class Place:
         made.status_code_retries = 0
         self._ready[name] = str(made.get_endpoint() or "")
 
+    def kept(self, what: str, seconds: float, read: Callable[[], T]) -> T:
+        """What was read of the place no longer than so many seconds ago, or is read now."""
+        known = self._kept.get(what)
+        if known is not None and time.monotonic() - known[0] < seconds:
+            found: T = known[1]
+            return found
+        asked = time.monotonic()
+        found = read()
+        self._kept[what] = (asked, found)
+        return found
+
     def has_service(self, name: str) -> bool:
         try:
             self.service(name)
@@ -181,8 +194,10 @@ class Place:
                     own = self.connection().config.config.get("auth", {})
                     auth["project_domain_id"] = own.get("project_domain_id")
                     auth["project_domain_name"] = own.get("project_domain_name")
-                config = self.connection().connect_as(**auth).config
-                self._scoped[key] = Place(self.cloud, self.region, config)
+                scoped = Place(self.cloud, self.region, self.connection().connect_as(**auth).config)
+                # Kept only if there is such a project for this user.
+                scoped.connection()
+                self._scoped[key] = scoped
             return self._scoped[key]
 
 
@@ -337,5 +352,4 @@ async def place_for(place: Place, location: Location) -> Place:
     if own.id and (wanted.id == own.id or (not wanted.id and wanted.name == own.name)):
         return place
     scoped = await place.run(None, place.scoped, wanted)
-    await scoped.run(None, scoped.connection)
     return place if scoped.project.id == place.project.id else scoped

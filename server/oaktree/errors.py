@@ -123,6 +123,23 @@ def service_absent(service: str, part: str = "") -> Refused:
     return failed(Reason.REASON_SERVICE_ABSENT, lacks).at(service=service)
 
 
+def broken_off() -> Refused:
+    """A change whose answer never came. Not UNAVAILABLE, upon which wrappers try again: what is
+    made twice is worse than what somebody has to look for."""
+    return Refused(
+        Code.UNKNOWN,
+        Reason.REASON_CLOUD_UNREACHABLE,
+        "the cloud broke off during a change, which may or may not have taken effect: look before "
+        "trying again",
+    )
+
+
+def shutting_down() -> Refused:
+    return Refused(
+        Code.UNAVAILABLE, Reason.REASON_SHUTTING_DOWN, "this oaktree is shutting down; ask again"
+    )
+
+
 def rate_limited(message: str, seconds: float) -> Refused:
     retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=int(seconds)))
     return Refused(Code.RESOURCE_EXHAUSTED, Reason.REASON_RATE_LIMITED, message, details=[retry])

@@ -19,6 +19,9 @@ import requests
 from keystoneauth1.session import TCPKeepAliveAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from oaktree.errors import broken_off
 
 # A cloud that takes the connection and then says nothing. Some real calls take half a minute.
 CONNECT_SECONDS = 10.0
@@ -68,6 +71,16 @@ class Reach:
 
 
 current: contextvars.ContextVar[Reach | None] = contextvars.ContextVar("reach", default=None)
+
+
+def _reads(request: requests.PreparedRequest) -> bool:
+    return request.method in ("GET", "HEAD") or str(request.url).endswith("/auth/tokens")
+
+
+def _unsent(error: requests.RequestException) -> bool:
+    """Whether no byte of the request can have reached the cloud."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
 def _reach_of(method: str, url: str) -> Reach | None:
@@ -122,10 +135,12 @@ class BoundedAdapter(TCPKeepAliveAdapter):
                 # Read here and not later in requests, so that a body can be cut, too.
                 _ = response.content
             return response
-        except requests.RequestException:
-            # A read that was cut, or timed out with the call, is the call's doing, not the cloud's.
+        except requests.RequestException as error:
             if reach is not None:
+                # A read that was cut, or timed out with the call, is the call's doing.
                 reach.seconds_left()
+            elif not _reads(request) and not _unsent(error):
+                raise broken_off() from error
             raise
         finally:
             if reach is not None:

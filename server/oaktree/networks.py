@@ -9,8 +9,6 @@ shared ones. More than one left is a question to the caller, not a guess.
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -82,6 +80,10 @@ class Networks:
         if names & self.settings.external:
             return True
         return bool(network.get("router:external")) and not names & self.settings.internal
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(network["name"] for network in self.networks)
 
     @cached_property
     def external(self) -> list[Item]:
@@ -181,21 +183,9 @@ def described(networks: list[Item]) -> str:
     return listed(f"{network['name']} ({network['id']})" for network in networks)
 
 
-_LOCK = threading.Lock()
-_KEPT: dict[Place, tuple[float, Networks]] = {}
-
-
-def read(place: Place, *, fresh: bool = False) -> Networks:
-    """A region's networks; at most KEPT_SECONDS old, or asked for now. Runs in a thread."""
-    with _LOCK:
-        kept = _KEPT.get(place)
-    if kept is not None and not fresh and time.monotonic() - kept[0] < KEPT_SECONDS:
-        return kept[1]
-    asked = time.monotonic()
-    found = _read(place)
-    with _LOCK:
-        _KEPT[place] = (asked, found)
-    return found
+def read(place: Place, *, seconds: float = KEPT_SECONDS) -> Networks:
+    """A region's networks, at most so many seconds old. Runs in a thread."""
+    return place.kept("networks", seconds, lambda: _read(place))
 
 
 def _read(place: Place) -> Networks:

@@ -13,7 +13,7 @@ import grpc
 from oaktreemodel.v1.error_pb2 import Reason
 
 from oaktree.clouds import Place
-from oaktree.errors import Refused
+from oaktree.errors import Refused, shutting_down
 from oaktree.find import items
 from oaktree.reader import Found, Reader
 
@@ -60,6 +60,11 @@ class Poller:
             waiting.discard(queue)
             if not waiting:
                 del self._waiters[identifier]
+
+    def end(self, why: Refused) -> None:
+        for queues in self._waiters.values():
+            for queue in queues:
+                queue.put_nowait(why)
 
     async def _run(self) -> None:
         interval = INTERVAL
@@ -126,6 +131,11 @@ class Pollers:
         if key not in self._pollers:
             self._pollers[key] = Poller(place, reader, lambda: self._forget(key))
         return self._pollers[key]
+
+    def close(self) -> None:
+        """Ends every wait: this oaktree is shutting down."""
+        for poller in self._pollers.values():
+            poller.end(shutting_down())
 
     def _forget(self, key: tuple[Place, str]) -> None:
         self._pollers.pop(key, None)

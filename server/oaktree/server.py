@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import signal
 import sys
@@ -41,6 +42,16 @@ OPTIONS = [
 DRAIN_SECONDS = 10.0
 
 
+def _local(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    if address.startswith("unix:") or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Oaktree:
     """A server that can be started and stopped, within a running event loop."""
 
@@ -58,6 +69,12 @@ class Oaktree:
     async def start(self, address: str) -> str:
         """Listens, and says where: a port of 0 becomes the one that was free. OSError if it is in
         use."""
+        if not _local(address):
+            # Whoever can reach it can spend the owner's clouds.
+            raise ValueError(
+                f"cannot listen on {address}: this oaktree does not ask who calls, and so serves "
+                "only this machine: give 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH"
+            )
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
@@ -74,6 +91,7 @@ class Oaktree:
         """Takes no new calls, lets those under way end, and ends the rest. Changes that are under
         way in a cloud are let end as well, for so long."""
         await self._health.enter_graceful_shutdown()
+        self._shared.pollers.close()
         await self._server.stop(seconds)
         await self._shared.once.finish(seconds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -20,7 +21,9 @@ from oaktree.errors import Refused, failed, invalid, not_found
 from oaktree.find import find, noun_of
 from oaktree.poller import Seen
 from oaktree.reader import ATTEMPTS, Found, Reader
-from oaktree.row import Item
+from oaktree.row import Item, Made
+
+LOG = logging.getLogger(__name__)
 
 
 async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
@@ -143,11 +146,21 @@ async def create(call: Call, reader: Reader) -> bytes:
     place = await call.place()
 
     async def work() -> bytes:
-        made = await place.run(None, make, place, call.request)
-        found = await read_back(place, reader, made.id)
-        return found.wire + (made.more.SerializeToString() if made.more is not None else b"")
+        return await read_new(place, reader, await place.run(None, make, place, call.request))
 
     return await call.change(place, work)
+
+
+async def read_new(place: Place, reader: Reader, made: Made) -> bytes:
+    """The response of a Create. Where what was made cannot be read just now, what is known of it:
+    an error would say that there is nothing, and lose its id."""
+    try:
+        found = (await read_back(place, reader, made.id)).wire
+    except Refused as refused:
+        LOG.warning("%s %s was made but not read: %s", reader.row.noun, made.id, refused)
+        message: Any = reader.message(location=place.location(), id=made.id)
+        found = wire.frame(message.SerializeToString(deterministic=True))
+    return found + (made.more.SerializeToString() if made.more is not None else b"")
 
 
 async def read_back(place: Place, reader: Reader, identifier: str) -> Found:

@@ -37,7 +37,7 @@ def _state(item: Item) -> State.ValueType:
 
 def _default_network(place: Place, port_id: str) -> str:
     """The network that a floating IP comes from when nobody says."""
-    known = networks.read(place, fresh=True)
+    known = networks.read(place, seconds=0)
     if not known.present:
         raise service_absent("network")
     inside = ""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import State
 from oaktreemodel.v1.server_pb2 import GetServerConsoleOutputResponse
+from openstack import exceptions
 from openstack.compute.v2 import server
 
 from oaktree import addresses, boot, networks, promise
 from oaktree.call import Call
 from oaktree.clouds import Place
 from oaktree.convert import as_bool, text
-from oaktree.errors import Refused
 from oaktree.find import find
 from oaktree.mapping import At, Nowhere, Whole
 from oaktree.reader import Reader
@@ -34,7 +33,9 @@ _STATES = words(
 )
 # Nova's numbers, in Nova's words.
 _POWER = {0: "nostate", 1: "running", 3: "paused", 4: "shutdown", 6: "crashed", 7: "suspended"}
-FLAVORS_KEPT_SECONDS = 300.0
+KEPT_SECONDS = 300.0
+# For one that shows something new.
+NEW_SECONDS = 5.0
 
 
 def state(item: Item) -> State.ValueType:
@@ -52,50 +53,49 @@ class _Flavors:
     names: dict[str, str]
 
 
-_LOCK = threading.Lock()
-_FLAVORS: dict[Place, tuple[float, _Flavors]] = {}
+def _read_flavors(place: Place) -> _Flavors:
+    found = place.connection().compute.flavors(details=False)
+    names = {flavor.id: flavor.name for flavor in found}
+    return _Flavors({name: identifier for identifier, name in names.items()}, names)
 
 
-def _flavors(place: Place) -> _Flavors:
-    with _LOCK:
-        kept = _FLAVORS.get(place)
-    if kept is not None and time.monotonic() - kept[0] < FLAVORS_KEPT_SECONDS:
-        return kept[1]
-    asked = time.monotonic()
-    listed = [
-        (flavor.id, flavor.name) for flavor in place.connection().compute.flavors(details=False)
-    ]
-    found = _Flavors({n: i for i, n in listed}, dict(listed))
-    with _LOCK:
-        _FLAVORS[place] = (asked, found)
-    return found
-
-
-@dataclass
 class _Context:
-    flavors: _Flavors
-    networks: networks.Networks
+    """What a server's JSON does not say, though its user wants to know it. Read now and then, and
+    at once when a server shows a flavor or a network that was not there the last time."""
 
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._flavors = place.kept("flavors", KEPT_SECONDS, lambda: _read_flavors(place))
+        self._networks = self._read_networks(networks.KEPT_SECONDS)
 
-def _prepare(place: Place) -> _Context:
-    try:
-        known = networks.read(place)
-    except Refused:
-        raise
-    except Exception:
-        # Servers can be shown without knowing which of their networks lead outside.
-        known = networks.Networks(networks.Settings.of(place), place.project.id)
-    return _Context(_flavors(place), known)
+    def flavors_for(self, shown: str) -> _Flavors:
+        known = self._flavors
+        if shown not in known.ids and shown not in known.names:
+            place = self._place
+            self._flavors = place.kept("flavors", NEW_SECONDS, lambda: _read_flavors(place))
+        return self._flavors
+
+    def networks_for(self, shown: Iterable[str]) -> networks.Networks:
+        if not self._networks.names.issuperset(shown):
+            self._networks = self._read_networks(NEW_SECONDS)
+        return self._networks
+
+    def _read_networks(self, seconds: float) -> networks.Networks:
+        try:
+            return networks.read(self._place, seconds=seconds)
+        except exceptions.SDKException:
+            # Servers can be shown without knowing which of their networks lead outside.
+            return networks.Networks(networks.Settings.of(self._place), self._place.project.id)
 
 
 def _finish(message: Message, item: Item, context: _Context) -> None:
     made: Any = message
     flavor = made.flavor
     if flavor.id and not flavor.name:
-        flavor.name = context.flavors.names.get(flavor.id, "")
+        flavor.name = context.flavors_for(flavor.id).names.get(flavor.id, "")
     elif flavor.name and not flavor.id:
-        flavor.id = context.flavors.ids.get(flavor.name, "")
-    chosen = addresses.choose(item, context.networks)
+        flavor.id = context.flavors_for(flavor.name).ids.get(flavor.name, "")
+    chosen = addresses.choose(item, context.networks_for(item.get("addresses") or ()))
     made.public_v4 = chosen.public_v4
     made.public_v6 = chosen.public_v6
     made.private_v4 = chosen.private_v4
@@ -225,7 +225,7 @@ ROW = Row(
         "fault.created_at": At("created"),
         "scheduler_hints_json": At("scheduler_hints"),
     },
-    prepare=_prepare,
+    prepare=_Context,
     finish=_finish,
     update=_update,
     fault=lambda message: message.fault.message,  # type: ignore[attr-defined]
