@@ -77,12 +77,10 @@ def _package(model: Model) -> str:
     exported = []
     for file in model.files:
         top = f"{file.proto.package}."
-        everything = [one.full_name for one in file.messages] + [
-            one.full_name for one in file.enums
-        ]
-        names = sorted(
-            name.removeprefix(top) for name in everything if "." not in name.removeprefix(top)
-        )
+        everything = {one.full_name for one in file.messages}
+        everything |= {one.full_name for one in file.enums}
+        names = [one.removeprefix(top) for one in sorted(everything)]
+        names = [one for one in names if "." not in one]
         lines += _call_lines(f"from {MODULE}.{file.stem}_pb2 import ", names, 0)
         exported += names
     lines += ["", "__all__ = ["]
@@ -180,71 +178,74 @@ def _imports(service: Service, face: Face, text: str) -> Iterator[str]:
         yield f"from oaktreemodel._values import {', '.join(values)}"
     stem = service.file.stem
     modules = {f"{one.stem}_pb2" for one in service.file.model.files}
-    modules = {one for one in modules if f"{one}." in text} | {f"{stem}_pb2", f"{stem}_pb2_grpc"}
+    modules = {one for one in modules if re.search(rf"\b{one}\.", text)} | {
+        f"{stem}_pb2",
+        f"{stem}_pb2_grpc",
+    }
     yield f"from {MODULE} import {', '.join(sorted(modules))}"
     yield f"from {MODULE}.location_pb2 import Location"
 
 
 def _method(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
     """The lines of one method; `whole` for the one that returns the response as it is."""
-    streams = rpc.proto.server_streaming
-    lists = streams and rpc.verb == "List"
-    waits = streams and rpc.verb == "Wait"
-    reports = rpc.response.field("failures") is not None
-    result = None if whole else rpc.result
-    returned = _returned(rpc, face, whole=whole)
-
-    parameters = ["self"]
-    documented = []
-    arguments = sorted(rpc.arguments, key=lambda one: one.name != "name_or_id")
-    for one in arguments:
-        if one.name == "name_or_id":
-            parameters += ["name_or_id: str"]
-        elif one.name != "request_id":
-            parameters += [f"{one.name}: {_accepted(one)} | None = None"]
-        if one.name != "request_id":
-            documented.append((one.name, one.source.comment))
-    if any(one.name == "request_id" for one in arguments):
-        parameters += ["request_id: str | None = None"]
-        documented.append(("request_id", REQUEST_ID_DOC))
-    if reports:
-        parameters += ["on_failure: OnFailure | None = None"]
-        documented.append(("on_failure", ON_FAILURE_DOC))
-    if waits and result:
-        parameters += [f"on_state: OnState[{_type(result)}] | None = None"]
-        documented.append(("on_state", ON_STATE_DOC))
-    parameters += [f"timeout: float | None = {policy.deadline(rpc)}"]
-    documented.append(("timeout", TIMEOUT_DOC))
-    parameters.insert(1 + ("name_or_id: str" in parameters), "*")
-
-    define = "def" if streams and not waits else face.define
+    define = "def" if rpc.proto.server_streaming and rpc.verb != "Wait" else face.define
     name = f"{rpc.method}_with_secrets" if whole else rpc.method
+    parameters, meanings = _parameters(rpc)
+    returned = _returned(rpc, face, whole=whole)
     yield from _call_lines(f"    {define} {name}", parameters, 4, f" -> {returned}:")
-    yield from _docstring(_describe(rpc, whole=whole), 8, [] if whole else documented)
-    values = [f"{one.name}={one.name}" for one in arguments]
-    kind = _imported(rpc.request)
-    yield from _call_lines("        request = self._request", [kind, *values], 8)
+    yield from _docstring(_describe(rpc, whole=whole), 8, [] if whole else meanings)
+    values = [f"{one.name}={one.name}" for one in rpc.arguments]
+    yield from _call_lines("        request = self._request", [_imported(rpc.request), *values], 8)
+    yield from _body(rpc, face, whole=whole)
 
-    call = [f"self._stub.{rpc.name}", "request"]
-    if lists and result:
-        call += [f"lambda response: response.{result.name}", "on_failure", "timeout"]
-        yield from _call_lines("        return self._list", call, 8)
-    elif waits and result:
-        call += [f"lambda response: response.{result.name}", "on_state", "timeout"]
-        yield from _call_lines(f"        return {face.wait}self._wait", call, 8)
-    elif streams:
-        yield from _call_lines("        return self._stream", [*call, "timeout"], 8)
+
+def _parameters(rpc: Rpc) -> tuple[list[str], list[tuple[str, str]]]:
+    """How a method's parameters are written, and what each means."""
+    given = {one.name: one for one in rpc.arguments}
+    first = given.pop("name_or_id", None)
+    request_id = given.pop("request_id", None)
+    parameters = ["self", *(["name_or_id: str"] if first else []), "*"]
+    meanings = [(one.name, one.source.comment) for one in (first, *given.values()) if one]
+    optional = [(one.name, _accepted(one)) for one in given.values()]
+    if request_id:
+        optional.append(("request_id", "str"))
+        meanings.append(("request_id", REQUEST_ID_DOC))
+    if rpc.response.field("failures"):
+        optional.append(("on_failure", "OnFailure"))
+        meanings.append(("on_failure", ON_FAILURE_DOC))
+    if rpc.verb == "Wait" and rpc.result:
+        optional.append(("on_state", f"OnState[{_type(rpc.result)}]"))
+        meanings.append(("on_state", ON_STATE_DOC))
+    parameters += [f"{name}: {kind} | None = None" for name, kind in optional]
+    parameters.append(f"timeout: float | None = {policy.deadline(rpc)}")
+    meanings.append(("timeout", TIMEOUT_DOC))
+    return parameters, meanings
+
+
+def _body(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
+    """The call to the core, and what is handed over of its answer."""
+    result = None if whole else rpc.result
+    stub = f"self._stub.{rpc.name}"
+    unary = f"{face.wait}self._unary({stub}, request, timeout)"
+    take = f"lambda response: response.{result.name}" if result else ""
+    if rpc.verb == "List":
+        parts = [stub, "request", take, "on_failure", "timeout"]
+        yield from _call_lines("        return self._list", parts, 8)
+    elif rpc.verb == "Wait":
+        parts = [stub, "request", take, "on_state", "timeout"]
+        yield from _call_lines(f"        return {face.wait}self._wait", parts, 8)
+    elif rpc.proto.server_streaming:
+        yield f"        return self._stream({stub}, request, timeout)"
     elif whole:
-        yield from _call_lines(f"        return {face.wait}self._unary", [*call, "timeout"], 8)
+        yield f"        return {unary}"
     elif result is None:
-        yield from _call_lines(f"        {face.wait}self._unary", [*call, "timeout"], 8)
+        yield f"        {unary}"
     else:
-        yield from _call_lines(f"        response = {face.wait}self._unary", [*call, "timeout"], 8)
-        if reports:
-            what = ["response.failures", f"response.{result.name}", "on_failure", "request"]
-            yield from _call_lines("        report", what, 8)
-        value = f"list(response.{result.name})" if result.is_repeated else f"response.{result.name}"
-        yield f"        return {value}"
+        yield f"        response = {unary}"
+        value = f"response.{result.name}"
+        if rpc.response.field("failures"):
+            yield f"        report(response.failures, {value}, on_failure, request)"
+        yield f"        return list({value})" if result.is_repeated else f"        return {value}"
 
 
 def _describe(rpc: Rpc, *, whole: bool) -> str:
