@@ -38,7 +38,8 @@ describe() { # PROCESS: sets COMMAND, PORT (or empty), URL_PATH (or empty)
                  RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$PORT"
                  RABBITMQ_DIST_PORT="$RABBITMQ_DIST_PORT"
                  ERL_EPMD_PORT="$EPMD_PORT" ERL_EPMD_ADDRESS=127.0.0.1
-                 RABBITMQ_LOGS=- RABBITMQ_MNESIA_BASE="$STATE/rabbitmq/mnesia"
+                 RABBITMQ_LOGS=- RABBITMQ_LOG_BASE="$LOG"
+                 RABBITMQ_MNESIA_BASE="$STATE/rabbitmq/mnesia"
                  RABBITMQ_CONFIG_FILE="$ETC/rabbitmq"
                  RABBITMQ_ENABLED_PLUGINS_FILE="$ETC/rabbitmq_plugins"
                  RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 2:2 +sbwt none +sbwtdcpu none \
@@ -103,7 +104,7 @@ start() { # PROCESS, unless it runs
     alive "$1" && return
     describe "$1"
     if [ -n "$PORT" ] && listens "$PORT"; then
-        die "$1: another program listens on port $PORT; choose a DEVSTACK_PORT_OFFSET"
+        die "$1: another program listens on port $PORT: 'down --wipe', then another DEVSTACK_PORT_OFFSET"
     fi
     # In a session of its own, a process and its children stop as one group.
     setsid "${COMMAND[@]}" >>"$LOG/$1.log" 2>&1 </dev/null 9>&- &

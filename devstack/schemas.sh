@@ -10,14 +10,14 @@ once() { # STEP COMMAND...: unless an earlier up did it
     say "  $step"
 }
 
-sql() { mariadb --no-defaults --socket="$RUN/mysql.sock" -u root -N "$@"; }
+sql() { mariadb --no-defaults --socket="$RUN/mysql.sock" -u "$(id -un)" -N "$@"; }
 
 make_mysql() {
     rm -rf "$STATE/mysql"
-    # Through its socket, root needs no password: it is who runs this.
+    # Who runs this needs no password, through the socket.
     mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$STATE/mysql" \
         --auth-root-authentication-method=socket --auth-root-socket-user="$(id -un)" \
-        --skip-test-db
+        --skip-name-resolve --skip-test-db
 }
 
 make_mysql_user() {
@@ -39,7 +39,7 @@ make_keystone() {
     local manage=("$BIN/keystone-manage" --config-file "$ETC/keystone.conf")
     local owner=(--keystone-user "$(id -un)" --keystone-group "$(id -gn)")
     rm -rf "$STATE/keystone"
-    mkdir -p "$STATE"/keystone/{fernet,credential,lock}
+    mkdir -p "$STATE"/keystone/{fernet,receipts,credential,lock}
     fresh keystone && "${manage[@]}" db_sync &&
         "${manage[@]}" fernet_setup "${owner[@]}" &&
         "${manage[@]}" credential_setup "${owner[@]}" &&

@@ -16,7 +16,7 @@ class DevstackVolumeDriver(fake_driver.FakeLoggingVolumeDriver):
     def _path(self, resource: Any) -> Path:
         folder = Path(cfg.CONF.state_path, "volumes")
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / resource["id"]
+        return folder / str(resource["id"])
 
     def local_path(self, volume: Any, vg: str | None = None) -> str:
         return str(self._path(volume))
