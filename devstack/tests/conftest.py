@@ -1,0 +1,129 @@
+"""A real `oaktree serve` before the real OpenStack that devstack/up started.
+
+Others may use that OpenStack at the same time. So tests name what they make by `name`, and look at
+nothing else of a project; only the project tight is taken to be theirs alone. What a test leaves
+behind fails it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import oaktreemodel
+import pytest
+import yaml
+
+from .calls import Calls
+from .itself import Itself
+
+DEVSTACK = Path(__file__).resolve().parent.parent
+# The projects in which tests make things, by their fixtures, and their clouds in clouds.yaml.
+PROJECTS = {"demo": "devstack", "other": "devstack-other", "tight": "devstack-tight"}
+# What a server is made of, where it does not matter.
+SERVER: dict[str, Any] = {"image": "cirros", "flavor": "m1.tiny"}
+
+
+@pytest.fixture(scope="session")
+def clouds_yaml() -> Path:
+    """Of the OpenStack that is up. Without one there is nothing to test: the run ends."""
+    path = Path(os.environ.get("DEVSTACK_DIR", "/tmp/oaktree-devstack")) / "clouds.yaml"
+    advice = "start one with `make devstack-up`, or name its folder in DEVSTACK_DIR"
+    if not path.exists():
+        pytest.exit(f"no OpenStack to test on: there is no {path}; {advice}", returncode=1)
+    clouds = yaml.safe_load(path.read_text())["clouds"]
+    identity = urlsplit(clouds["devstack"]["auth"]["auth_url"])
+    try:
+        socket.create_connection((identity.hostname, identity.port), 5).close()
+    except OSError as error:
+        pytest.exit(f"no OpenStack answers at {identity.netloc}: {error}; {advice}", returncode=1)
+    return path
+
+
+@pytest.fixture(scope="session")
+def address(clouds_yaml: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a real oaktree serves every cloud of clouds.yaml."""
+    log = tmp_path_factory.mktemp("oaktree") / "log"
+    command = Path(sys.executable).with_name("oaktree")
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [command, "serve", "--clouds", clouds_yaml, "--listen", "127.0.0.1:0"],
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+            env={key: value for key, value in os.environ.items() if not key.startswith("OS_")},
+        )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    try:
+        assert line.startswith("oaktree serves on "), log.read_text()
+        yield line.split()[-1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    faults = [line for line in log.read_text().splitlines() if " ERROR " in line]
+    assert not faults, f"oaktree's own faults; {log} has their traces: {faults}"
+    assert process.returncode == 0, log.read_text()[-2000:]
+
+
+@pytest.fixture(scope="session")
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture(scope="session")
+def client(address: str, calls: Calls) -> Iterator[oaktreemodel.Client]:
+    with calls.counted(), oaktreemodel.connect(address) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def itself(clouds_yaml: Path) -> Callable[[str], Itself]:
+    """The cloud itself, as one of PROJECTS sees it."""
+    return cache(lambda project: Itself(clouds_yaml, PROJECTS[project]))
+
+
+@pytest.fixture
+def demo(client: oaktreemodel.Client) -> Any:
+    """The project demo through oaktree, which others may be using."""
+    return client.cloud("devstack")
+
+
+@pytest.fixture
+def other(client: oaktreemodel.Client) -> Any:
+    """The project that most tests work in."""
+    return client.cloud("devstack-other")
+
+
+@pytest.fixture
+def tight(client: oaktreemodel.Client) -> Any:
+    """The project whose quotas are used up at once."""
+    return client.cloud("devstack-tight")
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest, itself: Callable[[str], Itself]) -> Iterator[str]:
+    """The beginning of the names, and of floating IPs' descriptions, that a test gives."""
+    prefix = f"oaktree-test-{uuid.uuid4().hex[:8]}"
+    yield prefix
+    left = {}
+    for project in PROJECTS:
+        if project in request.fixturenames:
+            things = itself(project).called(prefix)
+            itself(project).delete(things)
+            left |= {(project, *key): called for key, called in things.items()}
+    assert not left, f"left behind, and deleted now: {left}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at all that was called comes last."""
+    items.sort(key=lambda item: "test_coverage" in item.nodeid)

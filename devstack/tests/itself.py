@@ -1,0 +1,90 @@
+"""The cloud itself, seen through openstacksdk: what oaktree says is compared with this."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+
+# Kind: (openstacksdk's proxy, its list, its deletion). Servers first: the others hang off them.
+KINDS = {
+    "server": ("compute", "servers", "delete_server"),
+    "floating IP": ("network", "ips", "delete_ip"),
+    "port": ("network", "ports", "delete_port"),
+    "network": ("network", "networks", "delete_network"),
+    "volume": ("block_storage", "volumes", "delete_volume"),
+    "image": ("image", "images", "delete_image"),
+    "keypair": ("compute", "keypairs", "delete_keypair"),
+}
+
+
+class Itself:
+    """One project of the cloud."""
+
+    def __init__(self, clouds_yaml: Path, name: str) -> None:
+        config = OpenStackConfig(config_files=[str(clouds_yaml)]).get_one(cloud=name)
+        connection = Connection(config=config)
+        # Any: the services' types allow for every version there ever was.
+        self.compute: Any = connection.compute
+        self.network: Any = connection.network
+        self.volume: Any = connection.block_storage
+        self.image: Any = connection.image
+        self.project_id = str(connection.current_project_id)
+        self.user_id = str(connection.current_user_id)
+        self._connection = connection
+
+    def things(self, kind: str) -> list[Any]:
+        """All of a kind that the project has or sees."""
+        service, listing, _ = KINDS[kind]
+        return list(getattr(getattr(self._connection, service), listing)())
+
+    def ids(self, kind: str) -> set[str]:
+        return {str(thing.id) for thing in self.things(kind)}
+
+    def called(self, prefix: str) -> dict[tuple[str, str], str]:
+        """(kind, id) of everything whose name, or a floating IP's description, begins so."""
+        found = {}
+        for kind in KINDS:
+            for thing in self.things(kind):
+                name = thing.description if kind == "floating IP" else thing.name
+                if (name or "").startswith(prefix):
+                    found[kind, str(thing.id)] = str(name)
+        return found
+
+    def hangs_off(self, server_id: str) -> dict[tuple[str, str], str]:
+        """(kind, id) of a server, its ports, their floating IPs and its volumes."""
+        found = {("server", server_id): "the server"}
+        for port in self.network.ports(device_id=server_id):
+            found["port", str(port.id)] = "of the server"
+            for floating in self.network.ips(port_id=port.id):
+                found["floating IP", str(floating.id)] = str(floating.floating_ip_address)
+        for attached in self.compute.volume_attachments(server_id):
+            found["volume", str(attached.volume_id)] = "of the server"
+        return found
+
+    def still(self, things: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+        """Those of the things that exist."""
+        ids = {kind: self.ids(kind) for kind in {kind for kind, _ in things}}
+        return {key: word for key, word in things.items() if key[1] in ids[key[0]]}
+
+    def delete(self, things: dict[tuple[str, str], str]) -> None:
+        """Deletes what a test that failed left. What goes by itself meanwhile is as well."""
+        for kind in KINDS:
+            service, _, deletion = KINDS[kind]
+            for identifier in [key[1] for key in things if key[0] == kind]:
+                getattr(getattr(self._connection, service), deletion)(identifier)
+            eventually(lambda kind=kind: not [k for k in self.still(things) if k[0] == kind])
+
+
+def eventually(true: Callable[[], Any]) -> Any:
+    """Asks until it is true; what the cloud only begins takes a while to be done."""
+    for _ in range(120):
+        result = true()
+        if result:
+            return result
+        time.sleep(0.5)
+    raise AssertionError("it did not happen")
