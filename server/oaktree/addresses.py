@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Any
 
 from oaktree.networks import Networks
 from oaktree.row import Item
@@ -22,89 +21,117 @@ class Addresses:
     interface_ip: str = ""
 
 
+@dataclass(slots=True)
+class _Shown:
+    """One address as Nova shows it."""
+
+    network: str
+    address: str
+    version: int
+    kind: str
+    mac: str
+
+
+def by_network(item: Item) -> dict[str, list[Item]]:
+    """What Nova shows of each network, less what is no address."""
+    shown = item.get("addresses")
+    if not isinstance(shown, dict):
+        return {}
+    return {
+        network: [one for one in addresses if isinstance(one, dict)]
+        for network, addresses in shown.items()
+        if isinstance(addresses, list)
+    }
+
+
+def version(one: Item) -> int:
+    """The version of the Internet Protocol that an address is of, by how it is written."""
+    return 6 if ":" in str(one.get("addr")) else 4
+
+
 def choose(item: Item, networks: Networks) -> Addresses:
     """The addresses of a server, given as Nova shows it."""
-    shown: dict[str, list[Item]] = item.get("addresses") or {}
+    shown = [
+        _Shown(
+            network,
+            str(one.get("addr") or ""),
+            version(one),
+            one.get("OS-EXT-IPS:type") or "",
+            one.get("OS-EXT-IPS-MAC:mac_addr") or "",
+        )
+        for network, addresses in by_network(item).items()
+        for one in addresses
+    ]
+    if len(shown) > 1:
+        # Where several fit, a floating one is meant.
+        shown.sort(key=lambda one: one.kind != "floating")
+    v4 = [one for one in shown if one.version == 4]
     found = Addresses(
-        public_v4=_public_v4(item, shown, networks),
-        public_v6=item.get("accessIPv6") or _first(shown, 6),
-        private_v4=_private_v4(shown, networks),
+        public_v4=_public_v4(item, v4, networks),
+        public_v6=str(item.get("accessIPv6") or "")
+        or next((s.address for s in shown if s.version == 6), ""),
+        private_v4=_private_v4(v4, networks),
     )
-    found.interface_ip = _interface(found, shown, networks)
+    found.interface_ip = _interface(found, v4, networks)
     return found
 
 
-def _first(
-    shown: dict[str, list[Item]], version: int, network: str = "", kind: str = "", mac: str = ""
-) -> str:
-    """The first address that fits, floating ones first; empty if there is none."""
-    fitting = [
-        address
-        for name, addresses in shown.items()
-        if not network or name == network
-        for address in addresses
-        if address.get("version") == version
-        and (not kind or address.get("OS-EXT-IPS:type") == kind)
-        and (not mac or address.get("OS-EXT-IPS-MAC:mac_addr") == mac)
-    ]
-    fitting.sort(key=lambda address: address.get("OS-EXT-IPS:type") != "floating")
-    return str(fitting[0]["addr"]) if fitting else ""
+def _on(shown: list[_Shown], network: str) -> str:
+    """The first address on a network; empty if there is none."""
+    for one in shown:
+        if one.network == network:
+            return one.address
+    return ""
 
 
-def _public_v4(item: Item, shown: dict[str, list[Item]], networks: Networks) -> str:
+def _public_v4(item: Item, v4: list[_Shown], networks: Networks) -> str:
     if not networks.settings.use_external:
         return ""
     if item.get("accessIPv4"):
         return str(item["accessIPv4"])
     for network in networks.external:
-        address = _first(shown, 4, network["name"])
+        address = _on(v4, network["name"])
         if address:
             return address
-    return _first(shown, 4, kind="floating") or _first(shown, 4, "public") or _routable(shown)
+    if v4 and v4[0].kind == "floating":
+        return v4[0].address
+    return _on(v4, "public") or next((s.address for s in v4 if _is_routable(s.address)), "")
 
 
-def _routable(shown: dict[str, list[Item]]) -> str:
-    for addresses in shown.values():
-        for address in addresses:
-            try:
-                parsed = ipaddress.ip_address(address.get("addr", ""))
-            except ValueError:
-                continue
-            if parsed.version == 4 and not parsed.is_private:
-                return str(parsed)
-    return ""
+def _is_routable(address: str) -> bool:
+    # Nearly all there are, and parsing is dear.
+    if address.startswith(("10.", "192.168.")):
+        return False
+    try:
+        return not ipaddress.IPv4Address(address).is_private
+    except ValueError:
+        return False
 
 
-def _private_v4(shown: dict[str, list[Item]], networks: Networks) -> str:
-    if not networks.settings.use_internal:
+def _private_v4(v4: list[_Shown], networks: Networks) -> str:
+    if not networks.settings.use_internal or not v4:
         return ""
-    # The address behind the floating IP, where there is one.
-    mac = next(
-        (
-            address.get("OS-EXT-IPS-MAC:mac_addr", "")
-            for addresses in shown.values()
-            for address in addresses
-            if address.get("OS-EXT-IPS:type") == "floating" and address.get("version") == 4
-        ),
-        "",
-    )
-    inside = [n["name"] for n in networks.networks if not networks.is_external(n)]
-    for kind in ("fixed", ""):
-        for name in inside:
-            address = _first(shown, 4, name, kind, mac)
+    if v4[0].kind == "floating" and v4[0].mac:
+        # The address behind the floating IP.
+        v4 = [one for one in v4 if one.mac == v4[0].mac]
+    fixed = [one for one in v4 if one.kind == "fixed"]
+    # Clouds too old to tell the kinds apart show fixed ones only.
+    for candidates in (fixed, v4):
+        for network in networks.inside:
+            address = _on(candidates, network)
             if address:
                 return address
-    return _first(shown, 4, "private", "fixed", mac) or _first(shown, 4, "private")
+    return _on(fixed, "private") or _on(v4, "private")
 
 
-def _interface(found: Addresses, shown: dict[str, list[Item]], networks: Networks) -> str:
+def _interface(found: Addresses, v4: list[_Shown], networks: Networks) -> str:
     settings = networks.settings
     if settings.default_interface:
         for network in networks.networks:
             if settings.default_interface in (network["name"], network["id"]):
-                address: Any = _first(shown, 4, network["name"])
+                address = _on(v4, network["name"])
                 if address:
-                    return str(address)
+                    return address
     if settings.private and found.private_v4:
         return found.private_v4
     public_v6 = "" if settings.force_ipv4 else found.public_v6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from oaktree.errors import Refused, choice_needed, invalid, service_absent, tran
 LOG = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # A place's own, so that one cloud that hangs holds up nobody else's calls.
 THREADS = 8
 
@@ -347,7 +349,11 @@ async def place_for(place: Place, location: Location) -> Place:
     """The place as seen from the project that the request asks for."""
     if not location.HasField("project") or not (location.project.id or location.project.name):
         return place
-    wanted = location.project
+    wanted = Project()
+    wanted.CopyFrom(location.project)
+    if not wanted.id and _ID.fullmatch(wanted.name):
+        # Wrappers take a name or an id in one argument.
+        wanted.id, wanted.name = wanted.name, ""
     own = place.project
     if own.id and (wanted.id == own.id or (not wanted.id and wanted.name == own.name)):
         return place

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from oaktreemodel.v1.filter_pb2 import Filter
 
@@ -57,15 +57,22 @@ def _compile(descriptor: Descriptor, one: Filter, where: str) -> Test:
     return lambda message: any(v in wanted for v in values(message))
 
 
-def _canonical(value: str, enum: str) -> str:
-    if enum:
-        upper = value.upper()
-        return upper if upper.startswith(enum) else enum + upper
-    return value
+def _canonical(value: str, enum: EnumDescriptor | None) -> str:
+    """A value as the field's own would be written: of an enum, its number and its short name are
+    as good as its name."""
+    if enum is None:
+        return value
+    if value.isdecimal() and int(value) in enum.values_by_number:
+        return str(enum.values_by_number[int(value)].name)
+    prefix = str(enum.values_by_number[0].name).removesuffix("UNSPECIFIED")
+    upper = value.upper()
+    return upper if upper.startswith(prefix) else prefix + upper
 
 
-def _path(descriptor: Descriptor, path: list[str], where: str) -> tuple[Values, str]:
-    """What gives the values at a path, and the prefix of the enum that stands there, if any."""
+def _path(
+    descriptor: Descriptor, path: list[str], where: str
+) -> tuple[Values, EnumDescriptor | None]:
+    """What gives the values at a path, and the enum that stands there, if one does."""
     name, rest = path[0], path[1:]
     field = descriptor.fields_by_name.get(name)
     if field is None:
@@ -73,29 +80,23 @@ def _path(descriptor: Descriptor, path: list[str], where: str) -> tuple[Values, 
         raise invalid(f"{where}.path", f"{descriptor.name} has no field {name!r}; it has {known}")
     kind = field.message_type
     if kind is not None and kind.GetOptions().map_entry:
-        return _map(name, rest, where), ""
+        return _map(name, rest, where), None
     if kind is not None and kind.full_name == "google.protobuf.Timestamp":
         if rest:
             raise invalid(f"{where}.path", f"{name} is a time and holds no {rest[0]!r}")
-        return _time(name), ""
+        return _time(name), None
     if kind is not None:
         if not rest:
             # A Reference is meant by either of its halves; any other message only as a whole.
             if kind.name != "Reference":
                 inner = ", ".join(sorted(kind.fields_by_name))
                 raise invalid(f"{where}.path", f"{name} needs a field inside it: {inner}")
-            return _either(name, field.is_repeated), ""
+            return _either(name, field.is_repeated), None
         inner_values, enum = _path(kind, rest, where)
         return _inside(name, field.is_repeated, inner_values), enum
     if rest:
         raise invalid(f"{where}.path", f"{name} holds no {rest[0]!r}")
-    return _scalar(field), _enum_prefix(field)
-
-
-def _enum_prefix(field: FieldDescriptor) -> str:
-    if field.enum_type is None:
-        return ""
-    return str(field.enum_type.values[0].name).removesuffix("UNSPECIFIED")
+    return _scalar(field), field.enum_type
 
 
 def _as_text(field: FieldDescriptor) -> Callable[[Any], str]:

@@ -86,6 +86,11 @@ class Networks:
         return frozenset(network["name"] for network in self.networks)
 
     @cached_property
+    def inside(self) -> list[str]:
+        """The names of those that do not lead outside, in the cloud's order."""
+        return [n["name"] for n in self.networks if not self.is_external(n)]
+
+    @cached_property
     def external(self) -> list[Item]:
         found = filter(self.is_external, self.networks)
         return sorted(found, key=lambda n: (n["name"], n["id"]))

@@ -92,4 +92,11 @@ def _glance(text: str) -> QuotaExceeded | None:
     match = re.search(r"Attempted: (\d+), Maximum: (\d+)", text)
     if match:
         return QuotaExceeded(requested=int(match[1]), max=int(match[2]))
+    # "Resource image_count_total is over limit of 1 due to current usage 1 and delta 1"
+    match = re.search(
+        r"Resource (\w+) is over limit of (\d+) due to current usage (\d+) and delta (\d+)", text
+    )
+    if match:
+        most, used, requested = map(int, match.groups()[1:])
+        return QuotaExceeded(quota=match[1], max=most, used=used, requested=requested)
     return QuotaExceeded() if re.search(r"(?i)(limit|quota).*exceeded", text) else None

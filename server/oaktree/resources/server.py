@@ -95,7 +95,7 @@ def _finish(message: Message, item: Item, context: _Context) -> None:
         flavor.name = context.flavors_for(flavor.id).names.get(flavor.id, "")
     elif flavor.name and not flavor.id:
         flavor.id = context.flavors_for(flavor.name).ids.get(flavor.name, "")
-    chosen = addresses.choose(item, context.networks_for(item.get("addresses") or ()))
+    chosen = addresses.choose(item, context.networks_for(addresses.by_network(item)))
     made.public_v4 = chosen.public_v4
     made.public_v6 = chosen.public_v6
     made.private_v4 = chosen.private_v4
@@ -104,14 +104,14 @@ def _finish(message: Message, item: Item, context: _Context) -> None:
 
 def _addresses(message: Any, item: Item) -> None:
     target = message.addresses
-    for network, shown in sorted((item.get("addresses") or {}).items()):
+    for network, shown in sorted(addresses.by_network(item).items()):
         for one in sorted(shown, key=lambda address: str(address.get("addr"))):
             target.add(
                 network=network,
-                address=one.get("addr") or "",
-                version=one.get("version") or 0,
-                kind=one.get("OS-EXT-IPS:type") or "",
-                mac_address=one.get("OS-EXT-IPS-MAC:mac_addr") or "",
+                address=text(one.get("addr") or ""),
+                version=addresses.version(one),
+                kind=text(one.get("OS-EXT-IPS:type") or ""),
+                mac_address=text(one.get("OS-EXT-IPS-MAC:mac_addr") or ""),
             )
 
 
