@@ -7,6 +7,7 @@ values become what openstacksdk would have made of them.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from openstack import resource
 
 from oaktree.mapping import At, Component, Nowhere, Oddities, Put, Whole, components, keys_of, match
 
+LOG = logging.getLogger(__name__)
 # oaktree's own marks in the cloud's metadata and tags: they never show.
 MARK = "oaktree_"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,6 +29,9 @@ _NAIVE_EPOCH = datetime(1970, 1, 1)
 # Set by the reader and by the row, in every resource.
 _COMMON = {"location", "state", "properties"}
 _Field = FieldDescriptor
+# What setting a field raises that holds something else than any service should send: the field then
+# stays absent, since one odd value is no reason to refuse a whole list.
+_UNFIT = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 def put_time(message: Message, name: str, value: str) -> None:
@@ -40,8 +45,10 @@ def put_time(message: Message, name: str, value: str) -> None:
 
 
 def text(value: Any) -> str:
-    """A value as text: strings as they are, all else as JSON."""
-    return value if value.__class__ is str else orjson.dumps(value).decode()
+    """A value as text: strings as they are, all else as JSON, its keys in order."""
+    if value.__class__ is str:
+        return value
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def as_int(value: Any) -> int:
@@ -287,6 +294,12 @@ class Table:
         for key, put in self._others:
             value = get(key)
             if value is not None:
-                put(message, value)
+                try:
+                    put(message, value)
+                except _UNFIT:
+                    LOG.debug("%s: what %s holds does not fit", message.DESCRIPTOR.name, key)
         for whole in self._wholes:
-            whole(message, item)
+            try:
+                whole(message, item)
+            except _UNFIT:
+                LOG.debug("%s: an item of another shape", message.DESCRIPTOR.name)
