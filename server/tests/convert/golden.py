@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 from google.protobuf.message import Message
 from oaktree.clouds import Place
 from oaktree.networks import Networks, Settings
@@ -48,7 +49,7 @@ class Golden:
     @property
     def item(self) -> Item:
         """A new copy each time."""
-        return dict(json.loads(self.text))
+        return dict(orjson.loads(self.text))
 
 
 @cache
@@ -68,25 +69,27 @@ def golden(noun: str, name: str) -> Golden:
     return next(g for g in goldens() if (g.noun, g.name) == (noun, name))
 
 
-def place() -> Place:
-    """A place that is never connected to."""
-    made = Place("cloud", "region", CloudRegion(name="cloud", region_name="region", config={}))
-    made.project.id, made.project.name = PROJECT, "demo"
-    return made
+class Unconnected(Place):
+    """A place that asks no cloud: what would be read of it is given."""
+
+    def __init__(self, networks: Networks | None = None) -> None:
+        super().__init__("cloud", "region", CloudRegion("cloud", "region", config={}))
+        self.project.id, self.project.name = PROJECT, "demo"
+        self._given = {
+            "flavors": FLAVORS,
+            "networks": networks or Networks(Settings(), PROJECT),
+        }
+
+    def kept(self, what: str, seconds: float, read: Callable[[], Any]) -> Any:
+        return self._given[what]
 
 
-@cache
 def reader(noun: str) -> Reader:
-    """The resource's reader, with what it would ask of the cloud given."""
-    row = readers()[noun].row
-    if row.prepare is not None:
-        context = servers._Context(FLAVORS, Networks(Settings(), PROJECT))
-        row = replace(row, prepare=lambda place: context)
-    return Reader(row)
+    return readers()[noun]
 
 
 def found(noun: str, item: Item) -> Found:
-    return reader(noun).encode(place(), [copy.deepcopy(item)])[0]
+    return reader(noun).encode(Unconnected(), [item])[0]
 
 
 def converted(noun: str, item: Item) -> Message:
