@@ -109,7 +109,7 @@ devstack-down: ## Stop that OpenStack
 	devstack/down
 
 bench: $(GENERATED) ## Measure, beside openstacksdk; writes bench/results.json
-	python bench/run.py
+	python -m bench
 
 dist: $(READY) ## Build wheels and sdists into dist/
 	rm -rf dist
