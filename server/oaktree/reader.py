@@ -36,7 +36,7 @@ PAUSE_SECONDS = 0.001
 ATTEMPTS = 3
 
 
-@dataclass
+@dataclass(slots=True)
 class Found:
     """One item: what a caller compares, and what it sends."""
 
