@@ -123,6 +123,14 @@ def service_absent(service: str, part: str = "") -> Refused:
     return failed(Reason.REASON_SERVICE_ABSENT, lacks).at(service=service)
 
 
+def passing(refused: Refused) -> bool:
+    """Whether a failure may pass, so that a wait goes on."""
+    return (
+        refused.code in (Code.UNAVAILABLE, Code.UNKNOWN)
+        or refused.reason == Reason.REASON_RATE_LIMITED
+    )
+
+
 def broken_off() -> Refused:
     """A change whose answer never came. Not UNAVAILABLE, upon which wrappers try again: what is
     made twice is worse than what somebody has to look for."""

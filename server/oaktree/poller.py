@@ -9,11 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import grpc
-from oaktreemodel.v1.error_pb2 import Reason
-
 from oaktree.clouds import Place
-from oaktree.errors import Refused, shutting_down
+from oaktree.errors import Refused, passing, shutting_down
 from oaktree.find import items
 from oaktree.reader import Found, Reader
 
@@ -110,14 +107,6 @@ class Poller:
                 item = reader.get(place, key)
                 found[key] = reader.encode(place, [item])[0] if item is not None else None
         return found
-
-
-def passing(refused: Refused) -> bool:
-    """Whether a failure may pass, so that a wait goes on."""
-    return (
-        refused.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN)
-        or refused.reason == Reason.REASON_RATE_LIMITED
-    )
 
 
 class Pollers:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import Message
@@ -18,7 +19,7 @@ from openstack import exceptions
 
 from oaktree import networks, resources
 from oaktree.clouds import Place
-from oaktree.errors import Refused
+from oaktree.errors import Refused, passing
 from oaktree.row import Item
 from oaktree.writes import check
 
@@ -115,8 +116,14 @@ async def settle(place: Place, message: Message) -> Message | None:
     """Sees through what is left of a Create, for whoever waits. The server as it then is, with the
     address that Nova shows only seconds later; None while there is more to do."""
     server: Any = message
-    if not await place.run(None, _step, place, server.id):
-        return None
+    try:
+        if not await place.run(None, _step, place, server.id):
+            return None
+    except Refused as refused:
+        if passing(refused):
+            return None
+        what = f"server {server.id} is {server.status}, but its floating IP could not be made"
+        raise replace(refused, message=f"{what}: {refused.message}") from refused
     return await place.run(None, _with_floating_ip, place, server)
 
 
@@ -132,7 +139,6 @@ def _with_floating_ip(place: Place, server: Any) -> Message:
         for one in many
     }
     ports = check(adapter.get("/ports", params={"device_id": server.id})).json()["ports"]
-    changed = False
     for port in ports:
         bound = check(adapter.get("/floatingips", params={"port_id": port["id"]})).json()
         for floating in bound["floatingips"]:
@@ -142,9 +148,6 @@ def _with_floating_ip(place: Place, server: Any) -> Message:
                 item["addresses"][name].append(
                     fixed | {"addr": floating["floating_ip_address"], "OS-EXT-IPS:type": "floating"}
                 )
-                changed = True
-    if not changed:
-        return server  # type: ignore[no-any-return]
     return resources.reader("Server").encode(place, [item])[0].message
 
 

@@ -162,6 +162,27 @@ def test_a_server_that_fails_says_why(client: oaktreemodel.Client, demo: DemoClo
     cloud.servers.wait(server.id, until="deleted", timeout=30)
 
 
+def test_a_floating_ip_that_cannot_be_had_is_told_to_who_waits(
+    client: oaktreemodel.Client, demo: DemoCloud
+) -> None:
+    cloud = client.cloud("modern", region="east")
+    before = demo.clouds["modern"].settings.quota["floatingip"]
+    demo.set("modern", quota={"floatingip": 0})
+    try:
+        server = cloud.servers.create(name="poor", **IMAGE)
+        with pytest.raises(oaktreemodel.QuotaExceeded) as caught:
+            cloud.servers.wait(server.id, timeout=30)
+        assert server.id in str(caught.value)
+        assert "floating IP" in str(caught.value)
+    finally:
+        demo.set("modern", quota={"floatingip": before})
+    # The promise stands: whoever waits again sees it kept.
+    assert cloud.servers.wait(server.id, timeout=30).public_v4
+    cloud.servers.delete(server.id)
+    cloud.servers.wait(server.id, until="deleted", timeout=30)
+    assert not demo.items("modern", "east", "floatingips")
+
+
 def test_waits_share_one_poll(client: oaktreemodel.Client, demo: DemoCloud) -> None:
     cloud = client.cloud("modern", region="west")
     made = [cloud.servers.create(name=f"n{i}", auto_ip=False, **IMAGE) for i in range(3)]
