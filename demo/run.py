@@ -6,6 +6,7 @@ With --keep it is left running, to try more. Ends with 0 if the demo worked to i
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -21,13 +22,26 @@ OAKTREE = Path(sys.executable).with_name("oaktree")
 START, DEMO, STOP = 60, 300, 30
 
 
-def address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Where oaktree says it serves. RuntimeError, with its log, if it does not."""
+def start(log: Path) -> subprocess.Popen[bytes]:
+    """`oaktree demo`, in a session of its own: Ctrl-C ends the demo, and the demo ends oaktree."""
+    # A file, not a pipe: it may have to last longer than this process.
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            [OAKTREE, "demo", "--listen", "127.0.0.1:0"],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def told(process: subprocess.Popen[bytes], log: Path, pattern: str) -> re.Match[str]:
+    """Wait for what oaktree says. RuntimeError, with its log, if it does not say it."""
     end = time.monotonic() + START
     while time.monotonic() < end:
         ended = process.poll() is not None
-        if said := re.search(r"^oaktree serves on (\S+)$", log.read_text(), re.MULTILINE):
-            return said[1]
+        if said := re.search(pattern, log.read_text(), re.MULTILINE):
+            return said
         if ended:
             raise RuntimeError(f"oaktree ended with {process.returncode}:\n{log.read_text()}")
         time.sleep(0.05)
@@ -47,20 +61,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--keep", action="store_true", help="leave oaktree and its clouds running")
     keep = parser.parse_args().keep
-    with tempfile.NamedTemporaryFile(prefix="oaktree-demo-", suffix=".log", delete=False) as file:
-        log = Path(file.name)
-        # A file, not a pipe: it has to last longer than this process. A session of its own, so
-        # that Ctrl-C ends the demo, and the demo ends it.
-        process = subprocess.Popen(
-            [OAKTREE, "demo", "--listen", "127.0.0.1:0"],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    handle, name = tempfile.mkstemp(prefix="oaktree-demo-", suffix=".log")
+    os.close(handle)
+    log = Path(name)
+    process = start(log)
     works = False
     try:
-        where = address(process, log)
+        where = told(process, log, r"^oaktree serves on (\S+)$")[1]
         print(f"three made-up clouds, and an oaktree on {where}", flush=True)
         done = subprocess.run([sys.executable, HERE / "demo.py", where], check=False, timeout=DEMO)
         works = done.returncode == 0
