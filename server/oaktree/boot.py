@@ -251,16 +251,13 @@ async def delete(call: Call, reader: Reader) -> bytes:
             if refused.code == grpc.StatusCode.NOT_FOUND:
                 await promise.sweep(place, call.request.name_or_id)
             raise
-        made = await place.run(None, _delete, place, found.id)
-        call.server.once.keep(promise.sweep_when_gone(place, found.id, made))
+        await place.run(None, _delete, place, found.id)
+        call.server.once.keep(promise.sweep_when_gone(place, found.id))
         return b""
 
     return await call.change(place, work)
 
 
-def _delete(place: Place, server_id: str) -> str:
-    """Orders the deletion; gives the id of the floating IP that only the server's metadata knows
-    to be oaktree's, on clouds that keep no descriptions."""
-    server = promise.server_item(place, server_id)
+def _delete(place: Place, server_id: str) -> None:
+    promise.remember(place, server_id)
     place.service("compute").delete_server(server_id, ignore_missing=False)  # type: ignore[attr-defined]
-    return str((server or {}).get("metadata", {}).get(promise.MADE_IP, ""))

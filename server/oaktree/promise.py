@@ -151,34 +151,66 @@ def _with_floating_ip(place: Place, server: Any) -> Message:
     return resources.reader("Server").encode(place, [item])[0].message
 
 
-async def sweep_when_gone(place: Place, server_id: str, made: str) -> None:
+# The floating IPs of servers that are being deleted, of this process's own deletions: what leads to
+# a port that its user made would else not be known for the server's once that is gone.
+_BELONGINGS: dict[tuple[Place, str], frozenset[str]] = {}
+
+
+def remember(place: Place, server_id: str) -> None:
+    """Notes, before a server is deleted, which floating IPs of oaktree's lead to it."""
+    server = server_item(place, server_id)
+    if server is None or not networks.read(place).has_floating_ips:
+        return
+    adapter = place.service("network")
+    ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
+    mine = {port["id"] for port in ports if port["device_id"] == server_id}
+    marked = server["metadata"].get(MADE_IP)
+    _BELONGINGS[place, server_id] = frozenset(
+        floating["id"]
+        for floating in _floating_ips(place, server_id)
+        if floating["port_id"] in mine
+        and (floating.get("description") == description(server_id) or floating["id"] == marked)
+    )
+
+
+def _floating_ips(place: Place, server_id: str) -> list[Item]:
+    """Those that may be a server's: with its description, where the cloud keeps them; else all."""
+    described = networks.read(place).keeps_descriptions
+    query = {"description": description(server_id)} if described else {}
+    answer = check(place.service("network").get("/floatingips", params=query)).json()
+    found: list[Item] = answer["floatingips"]
+    return found
+
+
+async def sweep_when_gone(place: Place, server_id: str) -> None:
+    """Waits for a server that is being deleted, and clears up after it."""
     end, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_SECONDS
     try:
         while time.monotonic() < end:
             if await place.run(None, server_item, place, server_id) is None:
-                await place.run(None, _sweep, place, server_id, made)
+                await sweep(place, server_id)
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LAST_SECONDS)
     except Refused as refused:
         LOG.warning("floating IP of deleted server %s on %s: %s", server_id, place, refused)
+    finally:
+        _BELONGINGS.pop((place, server_id), None)
 
 
 async def sweep(place: Place, server_id: str) -> None:
-    """Deletes the floating IPs that oaktree made for a server that is gone."""
-    await place.run(None, _sweep, place, server_id, "")
+    """Deletes the floating IPs that oaktree made for a server that is gone. One that leads to
+    something else by now is its user's."""
+    await place.run(None, _sweep, place, server_id)
 
 
-def _sweep(place: Place, server_id: str, made: str) -> None:
-    known = networks.read(place)
-    if not known.has_floating_ips:
+def _sweep(place: Place, server_id: str) -> None:
+    if not networks.read(place).has_floating_ips:
         return
-    adapter = place.service("network")
-    query = {"description": description(server_id)} if known.keeps_descriptions else {}
-    listed = check(adapter.get("/floatingips", params=query)).json()["floatingips"]
-    for floating in listed:
-        ours = floating.get("description") == description(server_id) or floating["id"] == made
-        if ours and not floating["port_id"]:
-            response = adapter.delete(f"/floatingips/{floating['id']}")
+    led = _BELONGINGS.get((place, server_id), frozenset())
+    for floating in _floating_ips(place, server_id):
+        marked = floating.get("description") == description(server_id)
+        if floating["id"] in led or (marked and not floating["port_id"]):
+            response = place.service("network").delete(f"/floatingips/{floating['id']}")
             if response.status_code != 404:
                 exceptions.raise_from_response(response)

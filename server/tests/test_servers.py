@@ -180,7 +180,8 @@ def test_a_floating_ip_that_cannot_be_had_is_told_to_who_waits(
     assert cloud.servers.wait(server.id, timeout=30).public_v4
     cloud.servers.delete(server.id)
     cloud.servers.wait(server.id, until="deleted", timeout=30)
-    assert not demo.items("modern", "east", "floatingips")
+    left_over = demo.items("modern", "east", "floatingips")
+    assert [(ip["description"], ip["port_id"]) for ip in left_over] == []
 
 
 def test_waits_share_one_poll(client: oaktreemodel.Client, demo: DemoCloud) -> None:
