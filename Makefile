@@ -29,8 +29,8 @@ PYTEST = mkdir -p $(REPORTS) && python -m pytest --junitxml=$(REPORTS)/$@.xml
 TESTS := test-tools test-plugin test-python test-server
 CHECKS := lint breaking checkgenerate $(TESTS)
 
-.PHONY: all help demo check lint lint-python lint-proto lint-shell lint-tree format generate \
-	checkgenerate breaking release-image test $(TESTS) devstack-up devstack-test devstack-down \
+.PHONY: all help demo check lint lint-style lint-types lint-proto lint-shell lint-tree format \
+	generate checkgenerate breaking release-image test $(TESTS) devstack-up devstack-test devstack-down \
 	bench dist clean
 
 all: generate ## Build what this machine has the tools for
@@ -45,11 +45,14 @@ check: $(GENERATED) ## Run every gate and every test that needs no OpenStack
 	+python tools/run_parts.py $(CHECKS)
 
 lint: $(GENERATED) ## Check style, types and the API's rules
-	+@$(MAKE) --no-print-directory --keep-going lint-python lint-proto lint-shell lint-tree
+	+@$(MAKE) --no-print-directory --keep-going lint-style lint-types lint-proto \
+		lint-shell lint-tree
 
-lint-python: $(GENERATED)
+lint-style: $(READY)
 	ruff check .
 	ruff format --check .
+
+lint-types: $(GENERATED)
 	tools/check-types
 
 lint-proto: $(READY)
