@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from oaktreemodel.v1.error_pb2 import QuotaExceeded
 
@@ -16,6 +16,8 @@ from oaktree.http import Reach
 from oaktree.models import Rpc
 from oaktree.once import Once
 from oaktree.poller import Pollers
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,16 @@ class Call:
         """Runs what changes something. It goes on when its caller leaves, so that nothing stays
         half done, and runs once however often its request id comes."""
         scope = (self.rpc.name, place.cloud, place.region, place.project.id)
-        return await self.server.once.run(scope, self.request, lambda: _counted(place, work))
+        return await self.server.once.run(scope, self.request, lambda: counted(place, work))
 
 
-async def _counted(place: Place, work: Callable[[], Awaitable[bytes]]) -> bytes:
+async def counted(place: Place, work: Callable[[], Awaitable[T]]) -> T:
     """Does the work; a quota that it meets is told with its numbers."""
     try:
         return await work()
     except Refused as refused:
         for exceeded in refused.details:
             if isinstance(exceeded, QuotaExceeded) and not exceeded.HasField("used"):
-                service = refused.metadata.get("service", "")
                 with contextlib.suppress(Refused):
-                    await place.run(None, limits.complete, place, service, exceeded)
+                    await place.run(None, limits.complete, place, exceeded)
         raise

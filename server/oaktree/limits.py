@@ -41,6 +41,11 @@ _NETWORK = {
     "rbac_policies": "rbac_policy",
     "subnet_pools": "subnetpool",
 }
+_PARTS = {
+    "compute": ComputeLimits.DESCRIPTOR,
+    "block_storage": VolumeLimits.DESCRIPTOR,
+    "network": NetworkLimits.DESCRIPTOR,
+}
 # What refusals call a quota, where it is not a field's name here.
 _WORDS = {
     "ram": "ram_mib",
@@ -57,7 +62,7 @@ def read(place: Place) -> Limits:
     """The limits of the place's project. Runs in a thread."""
     place.connection()
     limits = Limits(location=place.location())
-    for service in ("compute", "block_storage", "network"):
+    for service in _PARTS:
         if place.has_service(service):
             _read(place, service, limits)
     return limits
@@ -102,12 +107,14 @@ def _limit(most: int, used: int | None) -> Limit:
     return limit
 
 
-def complete(place: Place, service: str, exceeded: QuotaExceeded) -> None:
-    """Gives a refusal the numbers that its text lacked, from the service's limits as they are now.
-    Runs in a thread."""
+def complete(place: Place, exceeded: QuotaExceeded) -> None:
+    """Gives a refusal the numbers that its text lacked, from the limits as they are now, of the
+    service whose quota it is: another may have met it on the way. Runs in a thread."""
     field = _WORDS.get(exceeded.quota, exceeded.quota)
     limits = Limits()
-    _read(place, service, limits)
+    for service, part in _PARTS.items():
+        if field in part.fields_by_name:
+            _read(place, service, limits)
     for limit in _named(limits, field):
         if not exceeded.HasField("used") and limit.HasField("used"):
             exceeded.used = limit.used

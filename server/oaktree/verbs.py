@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -15,7 +16,7 @@ from oaktreemodel.v1.error_pb2 import Failure, Reason
 from oaktreemodel.v1.location_pb2 import Location
 
 from oaktree import filters, quota, validate, wire
-from oaktree.call import Call
+from oaktree.call import Call, counted
 from oaktree.clouds import Place, place_for
 from oaktree.errors import Refused, failed, invalid, not_found
 from oaktree.find import find, noun_of
@@ -235,7 +236,7 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
             last = seen.found
             done = judge(reader, last, until)
             if done and until == State.STATE_READY and row.settle is not None:
-                settled = await row.settle(place, last.message)
+                settled = await counted(place, partial(row.settle, place, last.message))
                 done = settled is not None
                 if settled is not None:
                     body = settled.SerializeToString(deterministic=True)
