@@ -102,11 +102,19 @@ def _paths(value: Any, path: list[Any]) -> list[list[Any]]:
 @pytest.mark.parametrize("noun", NOUNS.values())
 def test_no_odd_value_anywhere_breaks_a_list(noun: str) -> None:
     richest = max((g for g in goldens() if g.noun == noun), key=lambda g: len(g.text)).item
-    for path in _paths({k: v for k, v in richest.items() if k != reader(noun).row.zone_key}, []):
+    zone_key = reader(noun).row.zone_key
+    for path in [p for p in _paths(richest, []) if p != [zone_key]]:
         for odd in ODD:
             item = _with(richest, path, odd)
             good, *_ = reader(noun).encode(Unconnected(), [item, richest])
             assert isinstance(good.message, Message), path
+
+
+@pytest.mark.xfail(strict=True, reason="a zone that is no text raises out of the reader")
+@pytest.mark.parametrize("noun", ["Server", "Volume"])
+@pytest.mark.parametrize("odd", [7, ["x"], {"a": 1}])
+def test_an_odd_zone_breaks_no_list(noun: str, odd: Any) -> None:
+    converted(noun, {"id": "i", reader(noun).row.zone_key: odd})
 
 
 json_values = st.recursive(
