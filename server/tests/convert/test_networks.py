@@ -240,6 +240,12 @@ def test_a_server_on_an_external_network_needs_no_floating_ip(tmp_path: Path) ->
     assert found.floating_for(None) is None
 
 
+def test_nor_does_one_on_what_clouds_yaml_calls_external(tmp_path: Path) -> None:
+    entry = named(TWO, routes_externally=True)
+    case = Case([PUBLIC, TWO], None, v4=[TWO], routed=out(TWO), entry=entry)
+    assert known(case, tmp_path).floating_for(TWO) is None
+
+
 def test_an_administrator_sees_the_same_as_a_user(tmp_path: Path) -> None:
     provider = {"provider:physical_network": "physnet1", "provider:network_type": "flat"}
     case = Case([PUBLIC, ONE | provider], "one", v4=[ONE], routed=out(ONE))
