@@ -17,6 +17,10 @@ export PATH := $(BIN):$(PATH)
 export SHELLCHECK ?= shellcheck
 
 READY := $(VENV)/ready
+# An environment knows its place: one whose checkout was moved is made anew.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
 GENERATED := python/oaktreemodel/v1/__init__.py
 # Folders too: a file that is gone is newer than nothing.
 PROTO := $(shell find proto/oaktreemodel third_party -type d -o -name '*.proto')
@@ -126,4 +130,4 @@ clean: ## Remove everything that was made here
 
 $(READY): tools/environment tools/requirements.txt python/pyproject.toml server/pyproject.toml
 	@tools/environment $(VENV)
-	@touch $@
+	@echo $(CURDIR) > $@
