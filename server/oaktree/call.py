@@ -13,6 +13,7 @@ from oaktree import limits
 from oaktree.clouds import Clouds, Place, place_for
 from oaktree.errors import Refused
 from oaktree.http import Reach
+from oaktree.listing import Listings
 from oaktree.models import Rpc
 from oaktree.once import Once
 from oaktree.poller import Pollers
@@ -25,6 +26,7 @@ class Server:
     """What all calls share."""
 
     clouds: Clouds
+    listings: Listings
     pollers: Pollers
     once: Once
 

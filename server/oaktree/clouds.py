@@ -46,6 +46,9 @@ class Place:
         self.region = region
         self.config = config
         self.project = Project()
+        # When the last change that went through here was over, on the monotonic clock: no read may
+        # show what was before it.
+        self.changed = float("-inf")
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         # The services in use, and where they are.
@@ -89,6 +92,9 @@ class Place:
 
     # What follows runs in threads.
 
+    def _note_change(self) -> None:
+        self.changed = time.monotonic()
+
     def connection(self) -> Connection:
         with self._lock:
             if self._connection is None:
@@ -101,7 +107,9 @@ class Place:
         made.cache_enabled = False
         keystone_session = made.session
         for scheme in ("http://", "https://"):
-            keystone_session.session.mount(scheme, http.BoundedAdapter(pool_maxsize=THREADS))
+            keystone_session.session.mount(
+                scheme, http.BoundedAdapter(self._note_change, pool_maxsize=THREADS)
+            )
         access = self._access(keystone_session)
         self.project = Project(
             id=access.project_id or "",

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
-
-from openstack import exceptions
 
 from oaktree.clouds import Place
 from oaktree.errors import ambiguous, not_found
-from oaktree.reader import ATTEMPTS, Found, Reader
-from oaktree.row import Item
+from oaktree.reader import Found, Reader
+from oaktree.walk import items
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
-
-
-def items(place: Place, reader: Reader, query: dict[str, Any]) -> Iterator[list[Item]]:
-    """A whole list, page by page, each thing once. When the thing that marks a page has been
-    deleted meanwhile, services answer with an error or an end: the list is begun again."""
-    seen: set[str] = set()
-    for attempt in range(ATTEMPTS):
-        following: Any = query
-        try:
-            while following is not None:
-                page, following = reader.page(place, following)
-                # A thing without an id is told apart by its name, as keypairs are.
-                new = [i for i in page if (i.get("id") or i.get("name")) not in seen]
-                seen.update(str(i.get("id") or i.get("name")) for i in new)
-                yield new
-            return
-        except (exceptions.NotFoundException, exceptions.BadRequestException):
-            if following is query or attempt == ATTEMPTS - 1:
-                raise
 
 
 def find(place: Place, reader: Reader, name: str, fieldname: str = "name_or_id") -> Found:
@@ -47,8 +24,7 @@ def find(place: Place, reader: Reader, name: str, fieldname: str = "name_or_id")
     extra = row.by_name(name) if row.by_name else {}
     matches = [
         encode(item)
-        for page in items(place, reader, reader.query(place, False, extra))
-        for item in page
+        for item in items(place, reader, reader.query(place, False, extra))
         if item.get(row.name_key) == name and reader.mine(place, item)
     ]
     if len(matches) > 1 and row.preferred is not None:

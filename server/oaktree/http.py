@@ -13,6 +13,7 @@ import contextvars
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -117,7 +118,14 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(TCPKeepAliveAdapter):
-    """Requests' transport, with the deadline and the cancellation of the call it works for."""
+    """Requests' transport, with the deadline and the cancellation of the call it works for.
+
+    `changed` is called after every request that may have changed something.
+    """
+
+    def __init__(self, changed: Callable[[], None], **kwargs: Any) -> None:
+        self._changed = changed
+        super().__init__(**kwargs)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -145,3 +153,5 @@ class BoundedAdapter(TCPKeepAliveAdapter):
         finally:
             if reach is not None:
                 reach.leave()
+            if not _reads(request):
+                self._changed()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from oaktree.clouds import Place
 from oaktree.errors import Refused, passing, shutting_down
-from oaktree.find import items
 from oaktree.reader import Found, Reader
+from oaktree.walk import items, key
 
 LOG = logging.getLogger(__name__)
 # From the end of one poll to the start of the next, in seconds.
@@ -96,16 +96,14 @@ class Poller:
         found: dict[str, Found | None] = {}
         if len(wanted) > FEW:
             listed = {
-                str(item.get("id") or item.get("name")): item
-                for page in items(place, reader, reader.query(place, False, {}))
-                for item in page
+                key(item): item for item in items(place, reader, reader.query(place, False, {}))
             }
             chosen = [listed[key] for key in wanted if key in listed]
             found = {one.id: one for one in reader.encode(place, chosen)}
-        for key in wanted:
-            if key not in found:
-                item = reader.get(place, key)
-                found[key] = reader.encode(place, [item])[0] if item is not None else None
+        for identifier in wanted:
+            if identifier not in found:
+                item = reader.get(place, identifier)
+                found[identifier] = reader.encode(place, [item])[0] if item is not None else None
         return found
 
 

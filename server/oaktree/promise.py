@@ -148,7 +148,8 @@ def _with_floating_ip(place: Place, server: Any) -> Message:
                 item["addresses"][name].append(
                     fixed | {"addr": floating["floating_ip_address"], "OS-EXT-IPS:type": "floating"}
                 )
-    return resources.reader("Server").encode(place, [item])[0].message
+    found: Message = resources.reader("Server").encode(place, [item])[0].message
+    return found
 
 
 # The floating IPs of servers that are being deleted, of this process's own deletions: what leads to

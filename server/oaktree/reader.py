@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -27,23 +26,35 @@ from oaktree.clouds import Place
 from oaktree.convert import MARK, Table, text
 from oaktree.errors import Refused, service_absent
 from oaktree.row import Item, Row
-from oaktree.wire import frame
+from oaktree.wire import frame, unframe
 
 # Items converted in one go before others get the interpreter.
 SLICE = 10
 PAUSE_SECONDS = 0.001
-# A list whose marker vanishes is begun again this often.
-ATTEMPTS = 3
 
 
-@dataclass(slots=True)
 class Found:
     """One item: what a caller compares, and what it sends."""
 
-    id: str
-    name: str
-    message: Message
-    wire: bytes = field(repr=False)
+    __slots__ = ("_message", "id", "name", "wire")
+
+    def __init__(self, message: Any) -> None:
+        self.id: str = message.id
+        self.name: str = message.name
+        self.wire = frame(message.SerializeToString(deterministic=True))
+        self._message: Message | type[Message] = message
+
+    @property
+    def message(self) -> Any:
+        """The message. Made anew of the wire's bytes where only these were kept."""
+        if isinstance(self._message, type):
+            return self._message.FromString(unframe(self.wire))
+        return self._message
+
+    def slim(self) -> None:
+        """Keeps the bytes only: a message holds several times as much."""
+        if not isinstance(self._message, type):
+            self._message = type(self._message)
 
 
 class Others:
@@ -176,12 +187,7 @@ class Reader:
                             properties[key] = text(item[key])
             if finish is not None:
                 finish(message, item, context)
-            return Found(
-                message.id,  # type: ignore[attr-defined]
-                message.name,  # type: ignore[attr-defined]
-                message,
-                frame(message.SerializeToString(deterministic=True)),
-            )
+            return Found(message)
 
         return encode
 

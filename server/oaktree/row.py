@@ -60,6 +60,8 @@ class Row:
     # again here.
     by_name: Callable[[str], Mapping[str, str]] | None = None
     name_key: str = "name"
+    # Whether only a Get tells all.
+    list_tells_less: bool = False
     # False where ids are what their maker chose: then any name may be an id.
     uuid_ids: bool = True
     # Of several with one name, those that are meant if any is.

@@ -23,6 +23,7 @@ from oaktree import models
 from oaktree.call import Server
 from oaktree.clouds import Clouds
 from oaktree.handlers import handlers
+from oaktree.listing import Listings
 from oaktree.once import Once
 from oaktree.poller import Pollers
 from oaktree.service import Service
@@ -57,7 +58,7 @@ class Oaktree:
     """A server that can be started and stopped, within a running event loop."""
 
     def __init__(self, clouds: Clouds) -> None:
-        self._shared = Server(clouds, Pollers(), Once())
+        self._shared = Server(clouds, Listings(), Pollers(), Once())
         self._server = grpc.aio.server(options=OPTIONS)
         self._server.add_generic_rpc_handlers((Service(handlers(), self._shared),))
         self._health = health.aio.HealthServicer()

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import grpc
 from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import State
 from oaktreemodel.v1.error_pb2 import Failure, Reason
@@ -21,24 +20,36 @@ from oaktree.clouds import Place, place_for
 from oaktree.errors import Refused, failed, invalid, not_found
 from oaktree.find import find, noun_of
 from oaktree.poller import Seen
-from oaktree.reader import ATTEMPTS, Found, Reader
-from oaktree.row import Item, Made
+from oaktree.reader import Found, Reader
+from oaktree.row import Made
 
 LOG = logging.getLogger(__name__)
+# How old a read's answer may be when nobody says, in seconds.
+MAX_AGE = 2.0
 
 
 async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     """Every place's items as they arrive, and a Failure for each place that has none to give."""
     test = filters.compile_all(reader.descriptor, call.request.where)
 
+    everybody = getattr(call.request, "all_projects", False)
+    location = call.request.location
+
     async def one(place: Place) -> AsyncIterator[bytes]:
-        async for found, asked in _pages(call, reader, place):
-            frames = [f.wire for f in found if _wanted(f, call.request.location, test)]
-            for batch in wire.batches(frames):
-                yield batch + wire.as_of(asked)
+        fetch = call.server.listings.of(place, reader, everybody).fetch(max_age(call.request))
+        async for page in fetch.read():
+            if test is not None or location.zone:
+                page = [found for found in page if _wanted(found, location, test)]
+            for batch in wire.batches(found.wire for found in page):
+                yield batch + wire.as_of(fetch.asked)
 
     async for response in over_places(call, one):
         yield response
+
+
+def max_age(request: Any) -> float:
+    """How old the answer to a read may be, in seconds."""
+    return request.max_age.ToTimedelta().total_seconds() if request.HasField("max_age") else MAX_AGE
 
 
 def _wanted(found: Found, location: Location, test: filters.Test | None) -> bool:
@@ -46,39 +57,6 @@ def _wanted(found: Found, location: Location, test: filters.Test | None) -> bool
     if location.zone and message.location.zone != location.zone:
         return False
     return test is None or test(message)
-
-
-async def _pages(
-    call: Call, reader: Reader, place: Place
-) -> AsyncIterator[tuple[list[Found], float]]:
-    """A place's whole list, page by page, each thing once, with the time each page was asked for.
-    Begun again where the thing that marks a page was deleted meanwhile."""
-    everybody = getattr(call.request, "all_projects", False)
-    start = reader.query(place, everybody, {})
-    seen: set[str] = set()
-
-    def read(query: Any) -> tuple[list[Found], Any, bool]:
-        items, following = reader.page(place, query)
-        new = [i for i in items if _key(i) not in seen and (everybody or reader.mine(place, i))]
-        seen.update(map(_key, new))
-        return reader.encode(place, new), following, bool(items)
-
-    for attempt in range(ATTEMPTS):
-        query: Any = start
-        try:
-            while query is not None:
-                asked = time.time()
-                found, query, _ = await place.run(call.reach, read, query)
-                yield found, asked
-            return
-        except Refused as refused:
-            lost = refused.code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
-            if query is start or not lost or attempt == ATTEMPTS - 1:
-                raise
-
-
-def _key(item: Item) -> str:
-    return str(item.get("id") or item.get("name"))
 
 
 async def over_places(
@@ -133,9 +111,15 @@ def failure(location: Location, refused: Refused) -> bytes:
 
 
 async def get(call: Call, reader: Reader) -> bytes:
-    place = await call.place()
+    place, name = await call.place(), call.request.name_or_id
+    if not reader.row.list_tells_less:
+        listing = call.server.listings.of(place, reader)
+        kept = listing.kept(max_age(call.request))
+        found = kept.find(name) if kept is not None else None
+        if kept is not None and found is not None:
+            return found.wire + wire.as_of(kept.asked)
     asked = time.time()
-    found = await place.run(call.reach, find, place, reader, call.request.name_or_id)
+    found = await place.run(call.reach, find, place, reader, name)
     return found.wire + wire.as_of(asked)
 
 
@@ -239,8 +223,7 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
                 settled = await counted(place, partial(row.settle, place, last.message))
                 done = settled is not None
                 if settled is not None:
-                    body = settled.SerializeToString(deterministic=True)
-                    last = Found(last.id, last.name, settled, wire.frame(body))
+                    last = Found(settled)
             if last.wire != sent:
                 sent = last.wire
                 yield sent + wire.as_of(seen.asked)

@@ -33,6 +33,14 @@ def frame(resource: bytes) -> bytes:
     return _delimited(_RESOURCE, resource)
 
 
+def unframe(framed: bytes) -> bytes:
+    """The serialised resource in a frame."""
+    start = 1
+    while framed[start] & 128:
+        start += 1
+    return framed[start + 1 :]
+
+
 def failure(serialised: bytes) -> bytes:
     """A serialised Failure as it stands in any list's response."""
     return _delimited(_FAILURE, serialised)

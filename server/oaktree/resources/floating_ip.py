@@ -17,10 +17,10 @@ from oaktree import networks
 from oaktree.call import Call
 from oaktree.clouds import Place, listed
 from oaktree.errors import choice_needed, failed, invalid, not_offered, service_absent, translate
-from oaktree.find import items
 from oaktree.mapping import At
 from oaktree.reader import Reader
 from oaktree.row import Item, Made, Row
+from oaktree.walk import items
 from oaktree.writes import attributes, check, deleter, named, set_tags
 
 
@@ -134,21 +134,20 @@ def _delete_unattached(
     made = DeleteUnattachedFloatingIpsResponse()
     encode = reader.encoder(place)
     before = _now(place) - request.unused_for.ToTimedelta().total_seconds()
-    for page in items(place, reader, reader.query(place, False, {})):
-        for item in page:
-            if not reader.mine(place, item) or _used(item):
-                continue
-            if not item.get("updated_at"):
-                raise not_offered("this cloud is too old to tell when a floating IP was last used")
-            if _touched(item) > before:
-                continue
-            try:
-                if request.dry_run or _delete_unchanged(place, item):
-                    made.floating_ips.append(encode(item).message)  # type: ignore[arg-type]
-            except Exception as error:
-                refused = translate(error)
-                refused.message = f"{item['floating_ip_address']}: {refused.message}"
-                made.failures.append(Failure(location=place.location(), status=refused.status()))
+    for item in items(place, reader, reader.query(place, False, {})):
+        if not reader.mine(place, item) or _used(item):
+            continue
+        if not item.get("updated_at"):
+            raise not_offered("this cloud is too old to tell when a floating IP was last used")
+        if _touched(item) > before:
+            continue
+        try:
+            if request.dry_run or _delete_unchanged(place, item):
+                made.floating_ips.append(encode(item).message)
+        except Exception as error:
+            refused = translate(error)
+            refused.message = f"{item['floating_ip_address']}: {refused.message}"
+            made.failures.append(Failure(location=place.location(), status=refused.status()))
     return made
 
 

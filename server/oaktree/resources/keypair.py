@@ -67,6 +67,7 @@ ROW = Row(
     item_path="/os-keypairs/{id}",
     item_key="keypair",
     uuid_ids=False,
+    list_tells_less=True,
     odd={"id": At("name"), "name": At("name")},
     hidden=lambda item: item.get("name", "").startswith((MARK, "oaktree-")),
     create=_create,

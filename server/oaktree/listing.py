@@ -1,0 +1,185 @@
+"""Lists of one resource of one place, each asked of the cloud once for everybody who may have it.
+
+A read says how old its answer may be. It may have an answer that was *requested* no earlier than
+its own arrival less that, and no earlier than the last change that went through this oaktree there.
+So many readers share one request, and a reader never misses its own write. Never two lists of one
+kind are on their way at once: who needs a newer one waits with all others who do, and one is sent
+for them together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from oaktree.clouds import Place
+from oaktree.errors import Refused, translate
+from oaktree.http import Reach
+from oaktree.reader import Found, Reader
+from oaktree.walk import Walk
+
+# How long an answer is kept after the last one who asked for it, in seconds.
+KEPT_SECONDS = 30.0
+
+
+class Fetch:
+    """One list, as it comes in. Whoever shares it reads every page from the first."""
+
+    def __init__(self) -> None:
+        # On the monotonic clock, and in seconds since the epoch; None until it is sent.
+        self.requested: float | None = None
+        self.asked = 0.0
+        self.pages: list[list[Found]] = []
+        self.done = False
+        self.error: Refused | None = None
+        self.readers = 0
+        self.reach = Reach()
+        self._more = asyncio.Event()
+        self._index: dict[str, list[Found]] | None = None
+
+    def usable(self, oldest: float) -> bool:
+        """Whether it has, or will have, an answer that was requested no earlier than that."""
+        if self.error is not None or self.reach.cancelled:
+            return False
+        return self.requested is None or self.requested >= oldest
+
+    def progress(self) -> None:
+        self._more.set()
+        self._more = asyncio.Event()
+
+    def find(self, name: str) -> Found | None:
+        """The one thing of that id, or else of that name; None if there is none, or not one."""
+        if self._index is None:
+            self._index = {}
+            for found in (found for page in self.pages for found in page):
+                self._index.setdefault(found.id, []).insert(0, found)
+                if found.name != found.id:
+                    self._index.setdefault(found.name, []).append(found)
+        matches = self._index.get(name, [])
+        # An id stands first, and wins.
+        if matches and (matches[0].id == name or len(matches) == 1):
+            return matches[0]
+        return None
+
+    async def read(self) -> AsyncIterator[list[Found]]:
+        """Every page; raises what the list failed with, where it did."""
+        self.readers += 1
+        try:
+            number = 0
+            while True:
+                while number < len(self.pages):
+                    yield self.pages[number]
+                    number += 1
+                if self.error is not None:
+                    raise self.error
+                if self.done:
+                    return
+                await self._more.wait()
+        finally:
+            self.readers -= 1
+            if not self.readers and not self.done:
+                # Nobody is left who wants it.
+                self.reach.cancel()
+
+
+class Listing:
+    """The lists of one resource of one place."""
+
+    def __init__(self, place: Place, reader: Reader, everybody: bool) -> None:
+        self._place = place
+        self._reader = reader
+        self._everybody = everybody
+        # The newest that was sent, and the one that waits for it to end.
+        self._current: Fetch | None = None
+        self._next: Fetch | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._forgetting: asyncio.TimerHandle | None = None
+
+    def fetch(self, max_age: float) -> Fetch:
+        """A list that was requested at most so many seconds ago, and since the last change. Read it
+        at once: one that nobody reads is given up."""
+        self._keep()
+        oldest = max(time.monotonic() - max_age, self._place.changed)
+        current = self._current
+        if current is not None and current.usable(oldest):
+            return current
+        if self._task is None:
+            self._current = Fetch()
+            self._start(self._current)
+            return self._current
+        if self._next is None or self._next.reach.cancelled:
+            self._next = Fetch()
+        return self._next
+
+    def kept(self, max_age: float) -> Fetch | None:
+        """A whole list that is new enough, if there is one already."""
+        current = self._current
+        oldest = max(time.monotonic() - max_age, self._place.changed)
+        if current is None or not current.done or not current.usable(oldest):
+            return None
+        self._keep()
+        return current
+
+    def _start(self, fetch: Fetch) -> None:
+        self._task = asyncio.create_task(self._run(fetch))
+
+    async def _run(self, fetch: Fetch) -> None:
+        fetch.requested, fetch.asked = time.monotonic(), time.time()
+        try:
+            async for page in self._pages(fetch):
+                fetch.pages.append(page)
+                fetch.progress()
+        except Exception as error:
+            fetch.error = translate(error)
+        finally:
+            fetch.done = True
+            fetch.progress()
+            self._task = None
+            following, self._next = self._next, None
+            if following is not None and not following.reach.cancelled:
+                self._current = following
+                self._start(following)
+
+    async def _pages(self, fetch: Fetch) -> AsyncIterator[list[Found]]:
+        reader, place, everybody = self._reader, self._place, self._everybody
+        # The first request may be the one that connects, and so learns the caller's project.
+        await place.run(fetch.reach, place.connection)
+        walk = Walk(place, reader, reader.query(place, everybody, {}))
+
+        def page() -> list[Found]:
+            items = walk.page()
+            return reader.encode(
+                place, [item for item in items if everybody or reader.mine(place, item)]
+            )
+
+        while not walk.ended:
+            found = await place.run(fetch.reach, page)
+            yield found
+            for one in found:
+                one.slim()
+
+    def _keep(self) -> None:
+        """Lets go of what nobody asked for in a while."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        loop = asyncio.get_running_loop()
+        self._forgetting = loop.call_later(KEPT_SECONDS, self._forget)
+
+    def _forget(self) -> None:
+        if self._task is None:
+            self._current = None
+
+
+class Listings:
+    """The listings there are, one a place, resource and view."""
+
+    def __init__(self) -> None:
+        self._listings: dict[tuple[Any, ...], Listing] = {}
+
+    def of(self, place: Place, reader: Reader, everybody: bool = False) -> Listing:
+        key = (place, reader.row.noun, everybody)
+        if key not in self._listings:
+            self._listings[key] = Listing(place, reader, everybody)
+        return self._listings[key]
