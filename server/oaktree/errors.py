@@ -17,6 +17,7 @@ import grpc
 import orjson
 import requests
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from keystoneauth1 import exceptions as ks
@@ -27,8 +28,9 @@ from oaktree import quota
 
 LOG = logging.getLogger(__name__)
 Code = grpc.StatusCode
-# Beyond 8 KiB of headers gRPC turns any error into RESOURCE_EXHAUSTED; details are sent in base64.
-MESSAGE_LIMIT = 1500
+# Beyond 8 KiB of headers gRPC turns any error into RESOURCE_EXHAUSTED. The message is sent twice,
+# once with every odd byte as three, once with the details in base64; in UTF-8 bytes, each text.
+TEXT_LIMIT, SHORT_LIMIT = 600, 150
 
 
 @dataclass
@@ -56,25 +58,48 @@ class Refused(Exception):
     def status(self) -> status_pb2.Status:
         """It as google.rpc.Status: what a stream carries and what a call's trailer holds."""
         info = error_details_pb2.ErrorInfo(
-            reason=reason_word(self.reason), domain="oaktree", metadata=self.metadata
+            reason=reason_word(self.reason),
+            domain="oaktree",
+            metadata={key: _cut(value, SHORT_LIMIT) for key, value in self.metadata.items()},
         )
-        message = self.message
-        if len(message) > MESSAGE_LIMIT:
-            message = message[: MESSAGE_LIMIT - 1] + "…"
         return status_pb2.Status(
             code=self.code.value[0],
-            message=message,
+            message=_cut(self.message),
             details=[_packed(detail) for detail in (info, *self.details)],
         )
+
+
+def _shorten(message: Message) -> None:
+    """Cuts the texts of a detail, which may quote a request or a cloud at any length."""
+    for part, value in message.ListFields():
+        if part.type == part.TYPE_STRING and not part.is_repeated:
+            limit = TEXT_LIMIT if part.name == "description" else SHORT_LIMIT
+            setattr(message, part.name, _cut(value, limit))
+        elif part.type == part.TYPE_MESSAGE and part.is_repeated and not _is_map(part):
+            for one in value:
+                _shorten(one)
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.GetOptions().map_entry
 
 
 def reason_word(reason: Reason.ValueType) -> str:
     return Reason.Name(reason).removeprefix("REASON_")
 
 
+def _cut(text: str, limit: int = TEXT_LIMIT) -> str:
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= limit:
+        return text
+    return encoded[: limit - 3].decode("utf-8", "ignore") + "…"
+
+
 def _packed(message: Message) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(message)
+    packed, short = any_pb2.Any(), type(message)()
+    short.CopyFrom(message)
+    _shorten(short)
+    packed.Pack(short)
     return packed
 
 

@@ -38,7 +38,7 @@ def _compile(descriptor: Descriptor, one: Filter, where: str) -> Test:
     if any(part in _REFUSED for part in one.path):
         raise invalid(f"{where}.path", f"{'.'.join(one.path)} cannot be searched")
     values, enum = _path(descriptor, list(one.path), where)
-    wanted = {_canonical(value, enum) for value in one.values}
+    wanted = {_canonical(value, enum, where) for value in one.values}
     if one.op == Filter.OP_EXISTS:
         if wanted - {"true", "false"} or len(wanted) > 1:
             raise invalid(f"{where}.values", 'EXISTS takes "true", "false" or nothing')
@@ -57,7 +57,7 @@ def _compile(descriptor: Descriptor, one: Filter, where: str) -> Test:
     return lambda message: any(v in wanted for v in values(message))
 
 
-def _canonical(value: str, enum: EnumDescriptor | None) -> str:
+def _canonical(value: str, enum: EnumDescriptor | None, where: str) -> str:
     """A value as the field's own would be written: of an enum, its number and its short name are
     as good as its name."""
     if enum is None:
@@ -66,7 +66,11 @@ def _canonical(value: str, enum: EnumDescriptor | None) -> str:
         return str(enum.values_by_number[int(value)].name)
     prefix = str(enum.values_by_number[0].name).removesuffix("UNSPECIFIED")
     upper = value.upper()
-    return upper if upper.startswith(prefix) else prefix + upper
+    named = upper if upper.startswith(prefix) else prefix + upper
+    if named not in enum.values_by_name:
+        known = ", ".join(name.removeprefix(prefix) for name in enum.values_by_name)
+        raise invalid(f"{where}.values", f"{value!r} is none of {known}")
+    return named
 
 
 def _path(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -46,8 +47,11 @@ class Once:
         identifier = request.request_id  # type: ignore[attr-defined]
         if not identifier:
             return await asyncio.shield(self.keep(work()))
-        key = (*scope, identifier)
-        digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        # However it is spelled, it is one id.
+        key = (*scope, uuid.UUID(identifier).hex)
+        named = type(request).FromString(request.SerializeToString())
+        named.ClearField("request_id")
+        digest = hashlib.sha256(named.SerializeToString(deterministic=True)).digest()
         made = self._made.get(key)
         if made is None:
             made = _Made(digest, self.keep(work()), time.monotonic())

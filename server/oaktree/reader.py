@@ -169,7 +169,7 @@ class Reader:
         known, state, finish, zone_key = self._known, row.state, row.finish, row.zone_key
 
         def encode(item: Item) -> Found:
-            zone = item.get(zone_key) or "" if zone_key else ""
+            zone = text(item.get(zone_key) or "") if zone_key else ""
             owner = self.owner(item)
             prefix = prefixes.get((zone, owner))
             if prefix is None:
