@@ -24,7 +24,8 @@ from openstack.config.cloud_region import CloudRegion
 from openstack.connection import Connection
 
 from oaktree import http
-from oaktree.errors import Refused, choice_needed, invalid, service_absent, translate
+from oaktree.errors import Refused, choice_needed, invalid, service_absent
+from oaktree.translate import translate
 
 LOG = logging.getLogger(__name__)
 P = ParamSpec("P")

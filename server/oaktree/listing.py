@@ -15,9 +15,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from oaktree.clouds import Place
-from oaktree.errors import Refused, translate
+from oaktree.errors import Refused
 from oaktree.http import Reach
 from oaktree.reader import Found, Reader
+from oaktree.translate import translate
 from oaktree.walk import Walk
 
 # How long an answer is kept after the last one who asked for it, in seconds.

@@ -20,9 +20,10 @@ from oaktreemodel.v1.error_pb2 import Reason
 
 from oaktree import models, validate
 from oaktree.call import Call, Server
-from oaktree.errors import Refused, translate
+from oaktree.errors import Refused
 from oaktree.http import Reach
 from oaktree.reader import Others
+from oaktree.translate import translate
 
 LOG = logging.getLogger(__name__)
 Unary = Callable[[Call], Awaitable[bytes]]

@@ -16,10 +16,11 @@ from openstack.network.v2 import floating_ip
 from oaktree import networks
 from oaktree.call import Call
 from oaktree.clouds import Place, listed
-from oaktree.errors import choice_needed, failed, invalid, not_offered, service_absent, translate
+from oaktree.errors import choice_needed, failed, invalid, not_offered, service_absent
 from oaktree.mapping import At
 from oaktree.reader import Reader
 from oaktree.row import Item, Made, Row
+from oaktree.translate import translate
 from oaktree.walk import items
 from oaktree.writes import attributes, check, deleter, named, set_tags
 

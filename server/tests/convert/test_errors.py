@@ -14,7 +14,8 @@ import pytest
 import requests
 from google.rpc import error_details_pb2
 from keystoneauth1 import exceptions as ks
-from oaktree.errors import Refused, ambiguous, invalid, not_found, rate_limited, translate
+from oaktree.errors import Refused, ambiguous, invalid, not_found, rate_limited
+from oaktree.translate import translate
 from oaktreemodel.v1.error_pb2 import QuotaExceeded, Reason
 from openstack import exceptions as sdk
 
