@@ -32,6 +32,17 @@ def compile_all(descriptor: Descriptor, filters: Sequence[Filter]) -> Test | Non
     return lambda message: all(test(message) for test in tests)
 
 
+def wanted(descriptor: Descriptor, request: Any) -> Test | None:
+    """What a List or Watch is to show: its filters, and the zone of its location, which only
+    filters. None: everything."""
+    test, zone = compile_all(descriptor, request.where), request.location.zone
+    if not zone:
+        return test
+    return lambda message: (
+        message.location.zone == zone and (test is None or test(message))  # type: ignore[attr-defined]
+    )
+
+
 def _compile(descriptor: Descriptor, one: Filter, where: str) -> Test:
     if not one.path:
         raise invalid(f"{where}.path", "is missing; give the name of a field")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from oaktree import models, resources, verbs
+from oaktree import models, resources, verbs, waiting
 
 _VERBS = {
     "List": verbs.list_all,
@@ -13,7 +13,8 @@ _VERBS = {
     "Create": verbs.create,
     "Update": verbs.update,
     "Delete": verbs.delete,
-    "Wait": verbs.wait,
+    "Wait": waiting.wait,
+    "Watch": waiting.watch,
 }
 
 

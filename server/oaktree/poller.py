@@ -1,26 +1,36 @@
-"""One poll for everybody who waits in a place: the cloud is asked as often for one as for all."""
+"""One poll for everybody who waits or watches in a place: the cloud is asked as often for one as
+for ten thousand, and not at all for nobody."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
+
+from oaktreemodel.v1.common_pb2 import State
 
 from oaktree.clouds import Place
 from oaktree.errors import Refused, passing, shutting_down
+from oaktree.listing import Fetch, Listing, Listings
 from oaktree.reader import Found, Reader
-from oaktree.walk import items, key
+from oaktree.watch import Watch
 
 LOG = logging.getLogger(__name__)
-# From the end of one poll to the start of the next, in seconds.
-INTERVAL = 1.0
+# From the end of one poll to the start of the next, in seconds: while somebody waits or something
+# is in motion, and else.
+FAST, SLOW = 1.0, 5.0
 # When the cloud fails, twice as long each time, up to this.
 SLOWEST = 30.0
-# Up to so many are asked for one by one; more, by the list.
+# Up to so many that are waited for are asked for one by one; more, by the list.
 FEW = 3
+# A thing that vanished from a list is asked for itself before it is said to be gone; so many in
+# one go.
+CONFIRMED_AT_ONCE = 50
+_MOVING = frozenset({State.STATE_PENDING, State.STATE_CHANGING, State.STATE_DELETING})
 
 
 @dataclass(frozen=True)
@@ -33,96 +43,171 @@ class Seen:
 
 
 class Poller:
-    """Polls one resource of one place while somebody waits for something there."""
+    """Polls one resource of one place while somebody waits or watches there."""
 
-    def __init__(self, place: Place, reader: Reader, ended: Callable[[], None]) -> None:
+    def __init__(
+        self, place: Place, reader: Reader, listing: Listing, ended: Callable[[], None]
+    ) -> None:
         self._place = place
         self._reader = reader
+        self._listing = listing
         self._ended = ended
-        self._waiters: dict[str, set[asyncio.Queue[Seen | Refused]]] = {}
+        self._waits: dict[str, set[asyncio.Queue[Seen | Refused]]] = {}
+        self._watches: set[Watch] = set()
+        # What the watches were given; nothing while there are none.
+        self._known: dict[str, Found] = {}
+        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed: Refused | None = None
 
     @asynccontextmanager
-    async def watch(self, identifier: str) -> AsyncIterator[asyncio.Queue[Seen | Refused]]:
+    async def wait(self, identifier: str) -> AsyncIterator[asyncio.Queue[Seen | Refused]]:
         """A queue of what is seen of one thing, asked for after this call began; a Refused ends
         it."""
         queue: asyncio.Queue[Seen | Refused] = asyncio.Queue()
-        self._waiters.setdefault(identifier, set()).add(queue)
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        self._waits.setdefault(identifier, set()).add(queue)
+        self._begin()
         try:
             yield queue
         finally:
-            waiting = self._waiters[identifier]
+            waiting = self._waits[identifier]
             waiting.discard(queue)
             if not waiting:
-                del self._waiters[identifier]
+                del self._waits[identifier]
+
+    @asynccontextmanager
+    async def watch(self, watch: Watch) -> AsyncIterator[None]:
+        """Gives the watch everything there is, asked for after this call began, and then what
+        changes."""
+        self._watches.add(watch)
+        self._begin()
+        # It must not wait for the end of a pause that is meant for those who have all.
+        self._wake.set()
+        try:
+            yield
+        finally:
+            self._watches.discard(watch)
+
+    def _begin(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
 
     def end(self, why: Refused) -> None:
-        for queues in self._waiters.values():
+        for queues in self._waits.values():
             for queue in queues:
                 queue.put_nowait(why)
+        for watch in self._watches:
+            watch.end(why)
 
     async def _run(self) -> None:
-        interval = INTERVAL
+        pause = FAST
         try:
-            while self._waiters:
-                # Who comes later gets no answer that was asked for before.
-                waiting = {key: list(queues) for key, queues in self._waiters.items()}
-                asked = time.time()
+            while self._waits or self._watches:
+                self._wake.clear()
+                waiting = {key: list(queues) for key, queues in self._waits.items()}
+                watching = list(self._watches)
                 try:
-                    seen = await self._place.run(None, self._poll, list(waiting))
+                    if watching or len(waiting) > FEW:
+                        pause = await self._poll_list(waiting, watching)
+                    else:
+                        pause = await self._poll_each(waiting)
                 except Refused as refused:
                     LOG.info("poll of %s %s: %s", self._place, self._reader.row.noun, refused)
-                    if not passing(refused):
-                        for queues in waiting.values():
-                            for queue in queues:
-                                queue.put_nowait(refused)
-                    interval = min(interval * 2, SLOWEST)
-                else:
-                    interval = INTERVAL
-                    for key, queues in waiting.items():
-                        for queue in queues:
-                            queue.put_nowait(Seen(seen[key], asked))
-                await asyncio.sleep(interval)
+                    pause = min(pause * 2, SLOWEST)
+                    self._fail(refused, waiting, watching)
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
         finally:
             self._task = None
+            self._known = {}
             self._ended()
 
-    def _poll(self, wanted: list[str]) -> dict[str, Found | None]:
-        """What there is of each; runs in a thread. A thing that a list lacks is not therefore
-        gone: only a 404 of its own says so."""
+    def _fail(self, refused: Refused, waiting: dict[str, list[Any]], watching: list[Watch]) -> None:
+        if not passing(refused):
+            for queues in waiting.values():
+                for queue in queues:
+                    queue.put_nowait(refused)
+        for watch in watching:
+            watch.fail(refused)
+
+    async def _poll_each(self, waiting: dict[str, list[Any]]) -> float:
+        asked = time.time()
+        seen = await self._place.run(None, self._get, list(waiting))
+        for key, queues in waiting.items():
+            for queue in queues:
+                queue.put_nowait(Seen(seen[key], asked))
+        return FAST
+
+    async def _poll_list(self, waiting: dict[str, list[Any]], watching: list[Watch]) -> float:
+        fetch = self._listing.fetch(0)
+        found = {one.id: one async for page in fetch.read() for one in page}
+        # Some services list what they have deleted for a while.
+        for one in [one for one in found.values() if one.state == State.STATE_DELETED]:
+            del found[one.id]
+        # A thing that a list lacks is not therefore gone: only a 404 of its own says so.
+        missing = [key for key in {*self._known, *waiting} if key not in found]
+        gone: list[Found] = []
+        for start in range(0, len(missing), CONFIRMED_AT_ONCE):
+            some = missing[start : start + CONFIRMED_AT_ONCE]
+            for key, answer in (await self._place.run(None, self._get, some)).items():
+                if answer is not None:
+                    found[key] = answer
+                elif key in self._known:
+                    gone.append(self._known[key])
+        self._publish(fetch, found, gone, watching)
+        for key, queues in waiting.items():
+            for queue in queues:
+                queue.put_nowait(Seen(found.get(key), fetch.asked))
+        moving = any(one.state in _MOVING for one in found.values())
+        return FAST if waiting or moving else SLOW
+
+    def _publish(
+        self, fetch: Fetch, found: dict[str, Found], gone: list[Found], watching: list[Watch]
+    ) -> None:
+        known = self._known
+        changed = [
+            one for key, one in found.items() if key not in known or known[key].wire != one.wire
+        ]
+        for watch in watching:
+            if watch.current:
+                watch.give(changed, gone, fetch.asked)
+            else:
+                watch.give_all(found.values(), fetch.asked)
+        # Those that came meanwhile are given all by the next poll.
+        self._known = found if self._watches else {}
+
+    def _get(self, wanted: Iterable[str]) -> dict[str, Found | None]:
+        """What there is of each, asked for one by one. Runs in a thread."""
         reader, place = self._reader, self._place
         found: dict[str, Found | None] = {}
-        if len(wanted) > FEW:
-            listed = {
-                key(item): item for item in items(place, reader, reader.query(place, False, {}))
-            }
-            chosen = [listed[key] for key in wanted if key in listed]
-            found = {one.id: one for one in reader.encode(place, chosen)}
         for identifier in wanted:
-            if identifier not in found:
-                item = reader.get(place, identifier)
-                found[identifier] = reader.encode(place, [item])[0] if item is not None else None
+            item = reader.get(place, identifier)
+            one = reader.encode(place, [item])[0] if item is not None else None
+            found[identifier] = None if one and one.state == State.STATE_DELETED else one
         return found
 
 
 class Pollers:
-    """The pollers there are now, one a place and resource."""
+    """The pollers there are now, one a place, resource and view."""
 
-    def __init__(self) -> None:
-        self._pollers: dict[tuple[Place, str], Poller] = {}
+    def __init__(self, listings: Listings) -> None:
+        self._listings = listings
+        self._pollers: dict[tuple[Any, ...], Poller] = {}
 
-    def of(self, place: Place, reader: Reader) -> Poller:
-        key = (place, reader.row.noun)
+    def of(self, place: Place, reader: Reader, everybody: bool = False) -> Poller:
+        key = (place, reader.row.noun, everybody)
         if key not in self._pollers:
-            self._pollers[key] = Poller(place, reader, lambda: self._forget(key))
+            listing = self._listings.of(place, reader, everybody)
+            self._pollers[key] = Poller(place, reader, listing, lambda: self._forget(key))
         return self._pollers[key]
 
     def close(self) -> None:
-        """Ends every wait: this oaktree is shutting down."""
+        """Ends every wait and watch: this oaktree is shutting down."""
         for poller in self._pollers.values():
             poller.end(shutting_down())
 
-    def _forget(self, key: tuple[Place, str]) -> None:
+    def _forget(self, key: tuple[Any, ...]) -> None:
         self._pollers.pop(key, None)

@@ -36,11 +36,14 @@ PAUSE_SECONDS = 0.001
 class Found:
     """One item: what a caller compares, and what it sends."""
 
-    __slots__ = ("_message", "id", "name", "wire")
+    __slots__ = ("_message", "id", "name", "state", "status", "wire")
 
     def __init__(self, message: Any) -> None:
         self.id: str = message.id
         self.name: str = message.name
+        # Flavors and their like have no life.
+        self.state: int = getattr(message, "state", 0)
+        self.status: str = getattr(message, "status", "")
         self.wire = frame(message.SerializeToString(deterministic=True))
         self._message: Message | type[Message] = message
 

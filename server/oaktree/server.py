@@ -58,7 +58,8 @@ class Oaktree:
     """A server that can be started and stopped, within a running event loop."""
 
     def __init__(self, clouds: Clouds) -> None:
-        self._shared = Server(clouds, Listings(), Pollers(), Once())
+        listings = Listings()
+        self._shared = Server(clouds, listings, Pollers(listings), Once())
         self._server = grpc.aio.server(options=OPTIONS)
         self._server.add_generic_rpc_handlers((Service(handlers(), self._shared),))
         self._health = health.aio.HealthServicer()

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from google.protobuf.message import Message
-from oaktreemodel.v1.common_pb2 import State
-from oaktreemodel.v1.error_pb2 import Failure, Reason
+from oaktreemodel.v1.error_pb2 import Failure
 from oaktreemodel.v1.location_pb2 import Location
 
-from oaktree import filters, quota, validate, wire
-from oaktree.call import Call, counted
+from oaktree import filters, validate, wire
+from oaktree.call import Call
 from oaktree.clouds import Place, place_for
-from oaktree.errors import Refused, failed, invalid, not_found
+from oaktree.errors import Refused, not_found
 from oaktree.find import find, noun_of
-from oaktree.poller import Seen
 from oaktree.reader import Found, Reader
 from oaktree.row import Made
 
@@ -30,16 +26,15 @@ MAX_AGE = 2.0
 
 async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     """Every place's items as they arrive, and a Failure for each place that has none to give."""
-    test = filters.compile_all(reader.descriptor, call.request.where)
+    test = filters.wanted(reader.descriptor, call.request)
 
     everybody = getattr(call.request, "all_projects", False)
-    location = call.request.location
 
     async def one(place: Place) -> AsyncIterator[bytes]:
         fetch = call.server.listings.of(place, reader, everybody).fetch(max_age(call.request))
         async for page in fetch.read():
-            if test is not None or location.zone:
-                page = [found for found in page if _wanted(found, location, test)]
+            if test is not None:
+                page = [found for found in page if test(found.message)]
             for batch in wire.batches(found.wire for found in page):
                 yield batch + wire.as_of(fetch.asked)
 
@@ -50,13 +45,6 @@ async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
 def max_age(request: Any) -> float:
     """How old the answer to a read may be, in seconds."""
     return request.max_age.ToTimedelta().total_seconds() if request.HasField("max_age") else MAX_AGE
-
-
-def _wanted(found: Found, location: Location, test: filters.Test | None) -> bool:
-    message: Any = found.message
-    if location.zone and message.location.zone != location.zone:
-        return False
-    return test is None or test(message)
 
 
 async def over_places(
@@ -184,103 +172,3 @@ async def delete(call: Call, reader: Reader) -> bytes:
         return b""
 
     return await call.change(place, work)
-
-
-async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
-    """Every state that is seen, until it is the one asked for."""
-    row = reader.row
-    until = call.request.until or State.STATE_READY
-    if until not in (State.STATE_READY, State.STATE_STOPPED, State.STATE_DELETED):
-        raise invalid("until", "must be STATE_READY, STATE_STOPPED or STATE_DELETED")
-    place = await call.place()
-    asked = time.time()
-    try:
-        last: Found | None = await place.run(
-            call.reach, find, place, reader, call.request.name_or_id
-        )
-    except Refused as refused:
-        if refused.reason != Reason.REASON_NOT_FOUND or until != State.STATE_DELETED:
-            raise
-        await _swept(row.sweep, place, call.request.name_or_id)
-        yield _gone(reader, place, call.request.name_or_id, None) + wire.as_of(asked)
-        return
-    assert last is not None
-    identifier, sent = last.id, b""
-    async with call.server.pollers.of(place, reader).watch(identifier) as queue:
-        seen: Seen | Refused = Seen(last, asked)
-        while True:
-            if isinstance(seen, Refused):
-                raise seen
-            if seen.found is None:
-                if until != State.STATE_DELETED:
-                    raise not_found(noun_of(reader), identifier)
-                await _swept(row.sweep, place, identifier)
-                yield _gone(reader, place, identifier, last) + wire.as_of(seen.asked)
-                return
-            last = seen.found
-            done = judge(reader, last, until)
-            if done and until == State.STATE_READY and row.settle is not None:
-                settled = await counted(place, partial(row.settle, place, last.message))
-                done = settled is not None
-                if settled is not None:
-                    last = Found(settled)
-            if last.wire != sent:
-                sent = last.wire
-                yield sent + wire.as_of(seen.asked)
-            if done:
-                return
-            seen = await queue.get()
-
-
-async def _swept(
-    sweep: Callable[[Place, str], Awaitable[None]] | None, place: Place, identifier: str
-) -> None:
-    if sweep is not None:
-        await sweep(place, identifier)
-
-
-def _gone(reader: Reader, place: Place, identifier: str, last: Found | None) -> bytes:
-    """The last that is known of a thing that is gone."""
-    message: Any = reader.message()
-    if last is not None:
-        message.CopyFrom(last.message)
-    else:
-        message.location.CopyFrom(place.location())
-        message.id = identifier
-    message.state = State.STATE_DELETED
-    return wire.frame(message.SerializeToString(deterministic=True))
-
-
-def judge(reader: Reader, found: Found, until: int) -> bool:
-    """Whether a wait is over; Refused when what it waits for will not come."""
-    message: Any = found.message
-    state, status = message.state, message.status
-    noun = f"{noun_of(reader)} {message.name or message.id!r}"
-    if state == State.STATE_DELETED and until != State.STATE_DELETED:
-        raise not_found(noun_of(reader), found.id)
-    if state == until:
-        return True
-    if until == State.STATE_DELETED:
-        if status.lower() in reader.row.undeletable:
-            raise _resource_failed(reader, message, noun)
-        return False
-    if state == State.STATE_FAILED:
-        raise _resource_failed(reader, message, noun)
-    if state == State.STATE_STOPPED and not getattr(message, "task_state", ""):
-        raise failed(
-            Reason.REASON_RESOURCE_STOPPED,
-            f"{noun} is stopped ({status}) and nothing is under way to start it",
-        )
-    return False
-
-
-def _resource_failed(reader: Reader, message: Message, noun: str) -> Refused:
-    fault = reader.row.fault(message) if reader.row.fault else ""
-    status = message.status  # type: ignore[attr-defined]
-    refused = failed(
-        Reason.REASON_RESOURCE_FAILED, f"{noun} is {status}: {fault or 'the cloud gives no reason'}"
-    )
-    exceeded = quota.from_fault(fault)
-    if exceeded is not None:
-        refused.details = [*refused.details, exceeded]
-    return refused

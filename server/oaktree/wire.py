@@ -19,13 +19,27 @@ BATCH_ITEMS = 250
 BATCH_BYTES = 512 * 1024
 
 
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
 def _delimited(tag: bytes, body: bytes) -> bytes:
-    length, out = len(body), bytearray(tag)
-    while length > 127:
-        out.append(length & 127 | 128)
-        length >>= 7
-    out.append(length)
-    return bytes(out) + body
+    return tag + _varint(len(body)) + body
+
+
+def field(number: int, body: bytes) -> bytes:
+    """A message as a field of a response."""
+    return _delimited(_varint(number << 3 | 2), body)
+
+
+def number(number: int, value: int) -> bytes:
+    """An enum as a field of a response."""
+    return _varint(number << 3) + _varint(value)
 
 
 def frame(resource: bytes) -> bytes:

@@ -18,8 +18,7 @@ from oaktree.writes import check
 
 
 async def list_zones(call: Call, reader: Any) -> AsyncIterator[bytes]:
-    test = filters.compile_all(AvailabilityZone.DESCRIPTOR, call.request.where)
-    wanted = call.request.location.zone
+    test = filters.wanted(AvailabilityZone.DESCRIPTOR, call.request)
 
     async def one(place: Place) -> AsyncIterator[bytes]:
         asked = time.time()
@@ -27,7 +26,7 @@ async def list_zones(call: Call, reader: Any) -> AsyncIterator[bytes]:
         frames = [
             wire.frame(zone.SerializeToString(deterministic=True))
             for zone in zones
-            if (not wanted or zone.name == wanted) and (test is None or test(zone))
+            if test is None or test(zone)
         ]
         for batch in wire.batches(frames):
             yield batch + wire.as_of(asked)

@@ -1,0 +1,151 @@
+"""Being told, instead of asking again and again: Wait for one thing, Watch for all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+from google.protobuf.message import Message
+from oaktreemodel.v1.common_pb2 import State
+from oaktreemodel.v1.error_pb2 import Reason
+
+from oaktree import filters, quota, wire
+from oaktree.call import Call, counted
+from oaktree.clouds import Place, place_for
+from oaktree.errors import Refused, failed, invalid, not_found
+from oaktree.find import find, noun_of
+from oaktree.poller import Seen
+from oaktree.reader import Found, Reader
+from oaktree.verbs import failure
+from oaktree.watch import Watch
+
+
+async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
+    """Every state that is seen, until it is the one asked for."""
+    row = reader.row
+    until = call.request.until or State.STATE_READY
+    if until not in (State.STATE_READY, State.STATE_STOPPED, State.STATE_DELETED):
+        raise invalid("until", "must be STATE_READY, STATE_STOPPED or STATE_DELETED")
+    place = await call.place()
+    asked = time.time()
+    try:
+        last: Found | None = await place.run(
+            call.reach, find, place, reader, call.request.name_or_id
+        )
+    except Refused as refused:
+        if refused.reason != Reason.REASON_NOT_FOUND or until != State.STATE_DELETED:
+            raise
+        await _swept(row.sweep, place, call.request.name_or_id)
+        yield _gone(reader, place, call.request.name_or_id, None) + wire.as_of(asked)
+        return
+    assert last is not None
+    identifier, sent = last.id, b""
+    async with call.server.pollers.of(place, reader).wait(identifier) as queue:
+        seen: Seen | Refused = Seen(last, asked)
+        while True:
+            if isinstance(seen, Refused):
+                raise seen
+            if seen.found is None:
+                if until != State.STATE_DELETED:
+                    raise not_found(noun_of(reader), identifier)
+                await _swept(row.sweep, place, identifier)
+                yield _gone(reader, place, identifier, last) + wire.as_of(seen.asked)
+                return
+            last = seen.found
+            done = judge(reader, last, until)
+            if done and until == State.STATE_READY and row.settle is not None:
+                settled = await counted(place, partial(row.settle, place, last.message))
+                done = settled is not None
+                if settled is not None:
+                    last = Found(settled)
+            if last.wire != sent:
+                sent = last.wire
+                yield sent + wire.as_of(seen.asked)
+            if done:
+                return
+            seen = await queue.get()
+
+
+async def _swept(
+    sweep: Callable[[Place, str], Awaitable[None]] | None, place: Place, identifier: str
+) -> None:
+    if sweep is not None:
+        await sweep(place, identifier)
+
+
+def _gone(reader: Reader, place: Place, identifier: str, last: Found | None) -> bytes:
+    """The last that is known of a thing that is gone."""
+    message: Any = reader.message()
+    if last is not None:
+        message.CopyFrom(last.message)
+    else:
+        message.location.CopyFrom(place.location())
+        message.id = identifier
+    message.state = State.STATE_DELETED
+    return wire.frame(message.SerializeToString(deterministic=True))
+
+
+def judge(reader: Reader, found: Found, until: int) -> bool:
+    """Whether a wait is over; Refused when what it waits for will not come."""
+    message: Any = found.message
+    state, status = message.state, message.status
+    noun = f"{noun_of(reader)} {message.name or message.id!r}"
+    if state == State.STATE_DELETED and until != State.STATE_DELETED:
+        raise not_found(noun_of(reader), found.id)
+    if state == until:
+        return True
+    if until == State.STATE_DELETED:
+        if status.lower() in reader.row.undeletable:
+            raise _resource_failed(reader, message, noun)
+        return False
+    if state == State.STATE_FAILED:
+        raise _resource_failed(reader, message, noun)
+    if state == State.STATE_STOPPED and not getattr(message, "task_state", ""):
+        raise failed(
+            Reason.REASON_RESOURCE_STOPPED,
+            f"{noun} is stopped ({status}) and nothing is under way to start it",
+        )
+    return False
+
+
+def _resource_failed(reader: Reader, message: Message, noun: str) -> Refused:
+    fault = reader.row.fault(message) if reader.row.fault else ""
+    status = message.status  # type: ignore[attr-defined]
+    refused = failed(
+        Reason.REASON_RESOURCE_FAILED, f"{noun} is {status}: {fault or 'the cloud gives no reason'}"
+    )
+    exceeded = quota.from_fault(fault)
+    if exceeded is not None:
+        refused.details = [*refused.details, exceeded]
+    return refused
+
+
+async def watch(call: Call, reader: Reader) -> AsyncIterator[bytes]:
+    """What there is in every place that the call covers, and then every change, until the caller
+    leaves."""
+    location = call.request.location
+    test = filters.wanted(reader.descriptor, call.request)
+    everybody = getattr(call.request, "all_projects", False)
+    places, failures = call.server.clouds.every(location)
+    for where, refused in failures:
+        yield failure(where, refused)
+    if location.HasField("project"):
+        places = [await place_for(place, location) for place in places]
+    wake = asyncio.Event()
+    async with AsyncExitStack() as watching:
+        watches = []
+        for place in places:
+            one = Watch(place, test, wake)
+            poller = call.server.pollers.of(place, reader, everybody)
+            await watching.enter_async_context(poller.watch(one))
+            watches.append(one)
+        while True:
+            await wake.wait()
+            wake.clear()
+            for one in watches:
+                for response in one.read():
+                    yield response
