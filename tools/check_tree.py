@@ -71,7 +71,7 @@ def faults(root: Path, may_be_long: Mapping[str, str] = MAY_BE_LONG) -> Iterator
 
 def _lines(root: Path, name: str, lines: list[str]) -> Iterator[str]:
     # As a path of its own, not as the tail of another: a checkout may be as shallow as /oaktree.
-    own = re.compile(rf"(?<![\w./-]){re.escape(str(root))}/")
+    own = re.compile(rf"(?<![\w./~-]){re.escape(str(root))}/")
     for number, line in enumerate(lines, 1):
         if PERSONAL.search(line) or own.search(line):
             yield f"{name}:{number}: holds a path of somebody's own machine"

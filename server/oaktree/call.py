@@ -46,6 +46,8 @@ class Call:
     async def change(self, place: Place, work: Callable[[], Awaitable[bytes]]) -> bytes:
         """Runs what changes something. It goes on when its caller leaves, so that nothing stays
         half done, and runs once however often its request id comes."""
+        # A place knows its project only once it has connected, and the id is scoped to that.
+        await place.run(self.reach, place.connection)
         scope = (self.rpc.name, place.cloud, place.region, place.project.id)
         return await self.server.once.run(scope, self.request, lambda: counted(place, work))
 

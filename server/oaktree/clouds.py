@@ -54,7 +54,7 @@ class Place:
         self._connection: Connection | None = None
         # The services in use, and where they are.
         self._ready: dict[str, str] = {}
-        self._scoped: dict[tuple[str, str, str], Place] = {}
+        self._scoped: dict[tuple[str, ...], Place] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
 
@@ -191,8 +191,9 @@ class Place:
             self._ready.clear()
 
     def scoped(self, project: Project) -> Place:
-        """The same region seen from another project of the same user."""
-        key = (project.id, project.name, project.domain_id or project.domain_name)
+        """The same region seen from another project of the same user: one place a project, however
+        it is named."""
+        key = (project.id, project.name, project.domain_id, project.domain_name)
         with self._lock:
             if key not in self._scoped:
                 auth = {
@@ -208,7 +209,9 @@ class Place:
                 scoped = Place(self.cloud, self.region, self.connection().connect_as(**auth).config)
                 # Kept only if there is such a project for this user.
                 scoped.connection()
-                self._scoped[key] = scoped
+                known = (self, *self._scoped.values())
+                same = (place for place in known if place.project.id == scoped.project.id)
+                self._scoped[key] = next(same, scoped)
             return self._scoped[key]
 
 
@@ -363,8 +366,18 @@ async def place_for(place: Place, location: Location) -> Place:
     if not wanted.id and _ID.fullmatch(wanted.name):
         # Wrappers take a name or an id in one argument.
         wanted.id, wanted.name = wanted.name, ""
-    own = place.project
-    if own.id and (wanted.id == own.id or (not wanted.id and wanted.name == own.name)):
+    if _is(place.project, wanted):
         return place
-    scoped = await place.run(None, place.scoped, wanted)
-    return place if scoped.project.id == place.project.id else scoped
+    return await place.run(None, place.scoped, wanted)
+
+
+def _is(project: Project, wanted: Project) -> bool:
+    """Whether a project is the one that a request names."""
+    if wanted.id or not project.id:
+        return bool(wanted.id) and wanted.id == project.id
+    # In two domains there may be two of one name.
+    return (
+        wanted.name == project.name
+        and wanted.domain_id in ("", project.domain_id)
+        and wanted.domain_name in ("", project.domain_name)
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -39,16 +40,24 @@ def description(server_id: str) -> str:
 
 async def see_to(place: Place, server_id: str) -> None:
     """Gives a new server its floating IP, if one was promised."""
+    # If it fails, whoever waits for the server tries again, and is told.
+    await _carry_on(place, server_id, _step)
+
+
+async def _carry_on(place: Place, server_id: str, step: Callable[[Place, str], bool]) -> None:
+    """Takes a step again and again until all is done. A failure that may pass is no end: nobody
+    else may be there to go on."""
     end, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_SECONDS
-    try:
-        while time.monotonic() < end:
-            if await place.run(None, _step, place, server_id):
+    while time.monotonic() < end:
+        try:
+            if await place.run(None, step, place, server_id):
                 return
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LAST_SECONDS)
-    except Refused as refused:
-        # Whoever waits for the server tries again, and is told.
-        LOG.warning("floating IP of server %s on %s: %s", server_id, place, refused)
+        except Refused as refused:
+            LOG.warning("floating IP of server %s on %s: %s", server_id, place, refused)
+            if not passing(refused):
+                return
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LAST_SECONDS)
 
 
 def server_item(place: Place, server_id: str) -> Item | None:
@@ -85,8 +94,8 @@ def _step(place: Place, server_id: str) -> bool:
 
 
 def _floating_ip(place: Place, server_id: str, network: str) -> Any:
-    """The floating IP that leads to a server, made if there is none. "" while the server has no
-    port yet; None where none is possible."""
+    """The floating IP that leads to a server, made if there is none. "" while that cannot be told,
+    as the server has no port yet; None where none is possible."""
     adapter = place.service("network")
     ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
     ports = [port for port in ports if any("." in ip["ip_address"] for ip in port["fixed_ips"])]
@@ -106,7 +115,8 @@ def _floating_ip(place: Place, server_id: str, network: str) -> Any:
         body["description"] = description(server_id)
     response = adapter.post("/floatingips", json={"floatingip": body})
     if response.status_code == 409 and "FloatingIPPortAlreadyAssociated" in response.text:
-        return _floating_ip(place, server_id, network)
+        # Somebody else was quicker; whose it is shows at the next step.
+        return ""
     if response.status_code == 404 and "ExternalGatewayForFloatingIPNotFound" in response.text:
         return None
     return check(response).json()["floatingip"]
@@ -152,9 +162,10 @@ def _with_floating_ip(place: Place, server: Any) -> Message:
     return found
 
 
-# The floating IPs of servers that are being deleted, of this process's own deletions: what leads to
-# a port that its user made would else not be known for the server's once that is gone.
-_BELONGINGS: dict[tuple[Place, str], frozenset[str]] = {}
+# The floating IPs of servers that are being deleted, and the port each leads to, of this process's
+# own deletions: what leads to a port that its user made would else not be known for the server's
+# once that is gone.
+_BELONGINGS: dict[tuple[Place, str], dict[str, str]] = {}
 
 
 def remember(place: Place, server_id: str) -> None:
@@ -166,12 +177,12 @@ def remember(place: Place, server_id: str) -> None:
     ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
     mine = {port["id"] for port in ports if port["device_id"] == server_id}
     marked = server["metadata"].get(MADE_IP)
-    _BELONGINGS[place, server_id] = frozenset(
-        floating["id"]
+    _BELONGINGS[place, server_id] = {
+        floating["id"]: floating["port_id"]
         for floating in _floating_ips(place, server_id)
         if floating["port_id"] in mine
         and (floating.get("description") == description(server_id) or floating["id"] == marked)
-    )
+    }
 
 
 def _floating_ips(place: Place, server_id: str) -> list[Item]:
@@ -185,18 +196,17 @@ def _floating_ips(place: Place, server_id: str) -> list[Item]:
 
 async def sweep_when_gone(place: Place, server_id: str) -> None:
     """Waits for a server that is being deleted, and clears up after it."""
-    end, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_SECONDS
     try:
-        while time.monotonic() < end:
-            if await place.run(None, server_item, place, server_id) is None:
-                await sweep(place, server_id)
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LAST_SECONDS)
-    except Refused as refused:
-        LOG.warning("floating IP of deleted server %s on %s: %s", server_id, place, refused)
+        await _carry_on(place, server_id, _sweep_once_gone)
     finally:
         _BELONGINGS.pop((place, server_id), None)
+
+
+def _sweep_once_gone(place: Place, server_id: str) -> bool:
+    gone = server_item(place, server_id) is None
+    if gone:
+        _sweep(place, server_id)
+    return gone
 
 
 async def sweep(place: Place, server_id: str) -> None:
@@ -208,10 +218,10 @@ async def sweep(place: Place, server_id: str) -> None:
 def _sweep(place: Place, server_id: str) -> None:
     if not networks.read(place).has_floating_ips:
         return
-    led = _BELONGINGS.get((place, server_id), frozenset())
+    led = _BELONGINGS.get((place, server_id), {})
     for floating in _floating_ips(place, server_id):
-        marked = floating.get("description") == description(server_id)
-        if floating["id"] in led or (marked and not floating["port_id"]):
+        ours = floating["id"] in led or floating.get("description") == description(server_id)
+        if ours and floating["port_id"] in (None, "", led.get(floating["id"])):
             response = place.service("network").delete(f"/floatingips/{floating['id']}")
             if response.status_code != 404:
                 exceptions.raise_from_response(response)

@@ -18,6 +18,7 @@ from oaktree.errors import Refused, not_found
 from oaktree.find import find, noun_of
 from oaktree.reader import Found, Reader
 from oaktree.row import Made
+from oaktree.translate import translate
 
 LOG = logging.getLogger(__name__)
 # How old a read's answer may be when nobody says, in seconds.
@@ -68,28 +69,24 @@ async def over_places(
         try:
             async for response in one(await place_for(place, location)):
                 await queue.put(response)
-        except Refused as refused:
+        except Exception as error:
+            refused = translate(error).at(cloud=place.cloud, region=place.region)
             await queue.put(failure(place.location(), refused))
-        finally:
-            await queue.put(None)
+        await queue.put(None)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask(place)) for place in places]
-        try:
-            left = len(tasks)
-            while left:
-                answer = await queue.get()
-                if answer is None:
-                    left -= 1
-                else:
-                    yield answer
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            # Whoever is left may wait for room to say that it ended.
-            while not queue.empty():
-                queue.get_nowait()
-            raise
+    # No TaskGroup: it would hand on the end of a stream that its reader leaves as an error.
+    tasks = [asyncio.create_task(ask(place)) for place in places]
+    try:
+        left = len(tasks)
+        while left:
+            answer = await queue.get()
+            if answer is None:
+                left -= 1
+            else:
+                yield answer
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def failure(location: Location, refused: Refused) -> bytes:

@@ -170,6 +170,19 @@ def test_a_request_id_changes_once(client: oaktreemodel.Client) -> None:
     cloud.volumes.delete("once")
 
 
+def test_a_request_id_that_comes_first_of_all_changes_once(clouds_yaml: Path) -> None:
+    fresh, identifier = Running(clouds_yaml, ("modern",)), str(uuid.uuid4())
+    try:
+        with oaktreemodel.connect(fresh.address) as client:
+            cloud = client.cloud("modern", region="east")
+            # Before the first, nobody knows the project that the id belongs to.
+            made = [cloud.networks.create(name="first", request_id=identifier) for _ in range(2)]
+            assert made[0].id == made[1].id
+            cloud.networks.delete(made[0].id)
+    finally:
+        fresh.stop()
+
+
 QUOTAS: list[tuple[str, dict[str, int], str, dict[str, Any]]] = [
     ("instances", {"instances": 0}, "servers", {"image": "cirros-0.6.3", "flavor": "m1.tiny"}),
     ("volumes", {"volumes": 0}, "volumes", {"size_gib": 1}),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import oaktreemodel.aio
 import pytest
 from oaktree.democloud import DemoCloud
+from oaktree.reader import Others
 from oaktreemodel import State
 
 from .conftest import Running
@@ -146,6 +148,37 @@ async def test_leaving_a_list_early_ends_its_requests(running: Running, demo: De
             await _until(lambda: demo.traffic("modern")["in_flight"] == 1)
             break
         await _until(lambda: demo.traffic("modern")["cut"] == 1)
+
+
+async def test_leaving_a_list_of_many_places_leaves_no_task_behind(
+    running: Running, demo: DemoCloud
+) -> None:
+    async with oaktreemodel.aio.connect(running.address) as client:
+        async for _ in client.flavors.list(max_age=0):
+            break
+        for cloud in demo.clouds:
+            demo.fault(cloud, "silent", service="compute", path="/flavors/detail", times=None)
+        with pytest.raises(oaktreemodel.DeadlineExceeded):
+            async for _ in client.flavors.list(max_age=0, timeout=0.5):
+                pass
+    await _until(lambda: not running.do(_tasks_of("over_places")))
+    assert not Others.serving
+
+
+async def _tasks_of(name: str) -> list[asyncio.Task[Any]]:
+    return [task for task in asyncio.all_tasks() if name in repr(task.get_coro())]
+
+
+def test_a_project_of_the_same_name_in_another_domain_is_another(
+    client: oaktreemodel.Client,
+) -> None:
+    own = client.cloud("modern", region="east", project={"name": "demo"})
+    (location,) = {str(port.location) for port in own.networks.list(where={"name": "private"})}
+    assert "Default" in location
+    for domain in ({"domain_id": "elsewhere"}, {"domain_name": "elsewhere"}):
+        cloud = client.cloud("modern", region="east", project={"name": "demo", **domain})
+        with pytest.raises(oaktreemodel.Unauthenticated):
+            list(cloud.networks.list())
 
 
 def test_an_expired_token_is_renewed_unnoticed(

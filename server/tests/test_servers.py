@@ -10,6 +10,8 @@ import pytest
 from oaktree.democloud import DemoCloud
 from oaktreemodel import State
 
+from .conftest import Running
+
 CLOUDS = {"modern": "east", "direct": "RegionOne", "kilo": "RegionOne"}
 IMAGE: dict[str, Any] = {"image": "cirros-0.6.3", "flavor": "m1.tiny"}
 
@@ -182,6 +184,41 @@ def test_a_floating_ip_that_cannot_be_had_is_told_to_who_waits(
     cloud.servers.wait(server.id, until="deleted", timeout=30)
     left_over = demo.items("modern", "east", "floatingips")
     assert [(ip["description"], ip["port_id"]) for ip in left_over] == []
+
+
+def test_a_floating_ip_comes_and_goes_though_the_cloud_fails_for_a_while(
+    client: oaktreemodel.Client, demo: DemoCloud
+) -> None:
+    cloud = client.cloud("modern", region="east")
+    demo.fault("modern", "status", status=503, service="network", method="POST")
+    server = cloud.servers.create(name="alone", **IMAGE)
+    # Nobody waits for it.
+    _until(lambda: any(ip["port_id"] for ip in demo.items("modern", "east", "floatingips")))
+    demo.fault("modern", "status", status=503, service="network", method="DELETE")
+    cloud.servers.delete(server.id)
+    _until(lambda: not demo.items("modern", "east", "floatingips"))
+
+
+def test_a_floating_ip_that_its_user_moved_meanwhile_stays(
+    running: Running, client: oaktreemodel.Client, demo: DemoCloud
+) -> None:
+    cloud = client.cloud("modern", region="east")
+    ports = [cloud.ports.create(network="private", name=f"port{i}") for i in range(2)]
+    server = cloud.servers.create(name="left", nics=[{"port": ports[0].id}], **IMAGE)
+    server = cloud.servers.wait(server.id, timeout=30)
+    (floating,) = cloud.floating_ips.list(max_age=0)
+    assert floating.port.id == ports[0].id
+    running.do(running.oaktree._shared.once.finish(30))
+    # Once the server is deleted, it is long before that shows.
+    gone = {"service": "compute", "method": "GET", "path": "/servers/{id}", "skip": 2}
+    demo.fault("modern", "delay", seconds=1.0, **gone)
+    cloud.servers.delete(server.id)
+    cloud.floating_ips.update(floating.id, port=ports[1].id)
+    running.do(running.oaktree._shared.once.finish(30))
+    assert [ip.id for ip in cloud.floating_ips.list(max_age=0)] == [floating.id]
+    cloud.floating_ips.delete(floating.id)
+    for port in ports:
+        cloud.ports.delete(port.id)
 
 
 def test_waits_share_one_poll(client: oaktreemodel.Client, demo: DemoCloud) -> None:

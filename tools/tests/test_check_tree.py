@@ -57,7 +57,8 @@ def test_paths_of_a_machine(repository: Path) -> None:
     # Put together here, so that this file has none.
     homes = ["/".join(["", "home", "jane", "src"]), "/".join(["", "root", "src"])]
     homes += ["\\".join(["C:", "Users", "jane", "src"]), f"{repository}/src"]
-    found = faults(repository, {"a.txt": "\n".join(["fine", *homes, ""]).encode()})
+    fine = f"opendev.org{repository}/src and ~{repository}/src"
+    found = faults(repository, {"a.txt": "\n".join([fine, *homes, ""]).encode()})
     assert found == [f"a.txt:{n}: holds a path of somebody's own machine" for n in range(2, 6)]
 
 

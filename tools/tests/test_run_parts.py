@@ -64,6 +64,17 @@ def test_a_gate_that_fails_counts_as_one(makefile: Path, capfd: pytest.CaptureFi
     assert summary(capfd)[-1] == "4 passed, 1 failed"
 
 
+def test_gates_count_in_a_run_within_a_run(
+    makefile: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with makefile.open("a") as file:
+        file.write("inner:\n\t@cp bad.txt bad.xml; cp gate.txt gate.xml; false\n")
+    assert run_parts.main(["broken"]) == 1
+    (makefile.parent / "broken.xml").rename(makefile.parent / "gate.txt")
+    assert run_parts.main(["inner"]) == 1
+    assert capfd.readouterr().out.splitlines()[-1] == "2 passed, 4 failed"
+
+
 def test_an_old_report_does_not_count(makefile: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run_parts.main(["good"]) == 0
     assert run_parts.main(["gate"]) == 0
