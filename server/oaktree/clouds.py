@@ -24,6 +24,7 @@ from openstack.config.cloud_region import CloudRegion
 from openstack.connection import Connection
 
 from oaktree import http
+from oaktree.budget import RATE, Budget
 from oaktree.errors import Refused, choice_needed, invalid, service_absent
 from oaktree.translate import translate
 
@@ -42,10 +43,12 @@ class Place:
     comes back elsewhere, is no case of its own.
     """
 
-    def __init__(self, cloud: str, region: str, config: CloudRegion) -> None:
+    def __init__(self, cloud: str, region: str, config: CloudRegion, budget: Budget) -> None:
+        """`budget` is the cloud's, shared by all its places."""
         self.cloud = cloud
         self.region = region
         self.config = config
+        self.budget = budget
         self.project = Project()
         # When the last change that went through here was over, on the monotonic clock: no read may
         # show what was before it.
@@ -107,10 +110,9 @@ class Place:
         # Its cache serves stale answers and is not safe in threads.
         made.cache_enabled = False
         keystone_session = made.session
+        transport = http.BoundedAdapter(self.budget, self._note_change, pool_maxsize=THREADS)
         for scheme in ("http://", "https://"):
-            keystone_session.session.mount(
-                scheme, http.BoundedAdapter(self._note_change, pool_maxsize=THREADS)
-            )
+            keystone_session.session.mount(scheme, transport)
         access = self._access(keystone_session)
         self.project = Project(
             id=access.project_id or "",
@@ -206,13 +208,22 @@ class Place:
                     own = self.connection().config.config.get("auth", {})
                     auth["project_domain_id"] = own.get("project_domain_id")
                     auth["project_domain_name"] = own.get("project_domain_name")
-                scoped = Place(self.cloud, self.region, self.connection().connect_as(**auth).config)
+                config = self.connection().connect_as(**auth).config
+                scoped = Place(self.cloud, self.region, config, self.budget)
                 # Kept only if there is such a project for this user.
                 scoped.connection()
                 known = (self, *self._scoped.values())
                 same = (place for place in known if place.project.id == scoped.project.id)
                 self._scoped[key] = next(same, scoped)
             return self._scoped[key]
+
+
+def _rate(entry: dict[str, Any]) -> float:
+    """Requests a second, as a cloud's entry in clouds.yaml says."""
+    rate = entry.get("rate", RATE)
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0:
+        raise exceptions.ConfigException("rate must be requests a second, 0 for no limit")
+    return float(rate)
 
 
 class Clouds:
@@ -256,6 +267,7 @@ class Clouds:
         if not isinstance(entry, dict):
             raise exceptions.ConfigException("it is not a mapping")
         regions = [region["name"] for region in self._config._get_regions(name)]
+        budget = Budget(_rate(entry))
         places = {}
         for region in regions:
             config = self._config.get_one(cloud=name, region_name=region)
@@ -266,7 +278,7 @@ class Clouds:
             ):
                 raise exceptions.ConfigException("it has no auth")
             config.get_auth()
-            places[region] = Place(name, region, config)
+            places[region] = Place(name, region, config, budget)
         named = entry.get("region_name")
         self._places[name] = places
         if isinstance(named, str) and named in places:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import random
+import re
 import socket
 import threading
 import time
@@ -22,9 +24,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from oaktree.budget import Budget, Turn
 from oaktree.errors import broken_off
 
 # A cloud that takes the connection and then says nothing. Some real calls take half a minute.
+# How often a request is sent that the cloud puts off.
+ATTEMPTS = 3
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 
@@ -32,7 +37,8 @@ READ_SECONDS = 60.0
 class Reach:
     """How far a call reaches: the time it has left, and the connections it reads from now."""
 
-    def __init__(self, deadline: float | None = None) -> None:
+    def __init__(self, deadline: float | None = None, turn: Turn = Turn.READ) -> None:
+        self.turn = turn
         # On the monotonic clock; None: no deadline.
         self.deadline = deadline
         self.cancelled = False
@@ -84,6 +90,16 @@ def _unsent(error: requests.RequestException) -> bool:
     return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
+def _told_to_wait(request: requests.PreparedRequest, response: requests.Response) -> float | None:
+    """Seconds that the cloud wants to be left alone for, if it did not do what it was asked; None
+    if it did, or may have."""
+    after = response.headers.get("Retry-After", "")
+    seconds = float(after) if re.fullmatch(r"\d{1,4}", after) else None
+    if response.status_code == 429:
+        return 1.0 if seconds is None else seconds
+    return seconds if response.status_code == 503 and _reads(request) else None
+
+
 def _reach_of(method: str, url: str) -> Reach | None:
     """The call that may cut a request: a read, or the fetching of a token: it changes nothing."""
     if method.upper() in ("GET", "HEAD") or url.endswith("/auth/tokens"):
@@ -120,10 +136,12 @@ class _TlsPool(HTTPSConnectionPool):
 class BoundedAdapter(TCPKeepAliveAdapter):
     """Requests' transport, with the deadline and the cancellation of the call it works for.
 
-    `changed` is called after every request that may have changed something.
+    Requests take their turn in the cloud's budget. `changed` is called after every one that may
+    have changed something.
     """
 
-    def __init__(self, changed: Callable[[], None], **kwargs: Any) -> None:
+    def __init__(self, budget: Budget, changed: Callable[[], None], **kwargs: Any) -> None:
+        self._budget = budget
         self._changed = changed
         super().__init__(**kwargs)
 
@@ -135,6 +153,22 @@ class BoundedAdapter(TCPKeepAliveAdapter):
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         reach = _reach_of(request.method or "", request.url or "")
+        turn = Turn.CHANGE if not _reads(request) else reach.turn if reach else Turn.READ
+        for left in reversed(range(ATTEMPTS)):
+            self._budget.take(turn, READ_SECONDS if reach is None else reach.seconds_left())
+            response = self._send(request, reach, *args, **kwargs)
+            pause = _told_to_wait(request, response)
+            if pause is None:
+                break
+            # Not all who were told so at once shall come back at once.
+            self._budget.close(pause * random.uniform(1.0, 1.2))
+            if not left:
+                break
+        return response
+
+    def _send(
+        self, request: requests.PreparedRequest, reach: Reach | None, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         seconds = READ_SECONDS if reach is None else reach.seconds_left()
         kwargs["timeout"] = (min(CONNECT_SECONDS, seconds), seconds)
         try:

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from oaktree.budget import Turn
 from oaktree.clouds import Place
 from oaktree.errors import Refused
 from oaktree.http import Reach
@@ -28,7 +29,7 @@ KEPT_SECONDS = 30.0
 class Fetch:
     """One list, as it comes in. Whoever shares it reads every page from the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: Turn) -> None:
         # On the monotonic clock, and in seconds since the epoch; None until it is sent.
         self.requested: float | None = None
         self.asked = 0.0
@@ -36,7 +37,7 @@ class Fetch:
         self.done = False
         self.error: Refused | None = None
         self.readers = 0
-        self.reach = Reach()
+        self.reach = Reach(turn=turn)
         self._more = asyncio.Event()
         self._index: dict[str, list[Found]] | None = None
 
@@ -98,7 +99,7 @@ class Listing:
         self._task: asyncio.Task[None] | None = None
         self._forgetting: asyncio.TimerHandle | None = None
 
-    def fetch(self, max_age: float) -> Fetch:
+    def fetch(self, max_age: float, turn: Turn = Turn.READ) -> Fetch:
         """A list that was requested at most so many seconds ago, and since the last change. Read it
         at once: one that nobody reads is given up."""
         self._keep()
@@ -107,11 +108,13 @@ class Listing:
         if current is not None and current.usable(oldest):
             return current
         if self._task is None:
-            self._current = Fetch()
+            self._current = Fetch(turn)
             self._start(self._current)
             return self._current
         if self._next is None or self._next.reach.cancelled:
-            self._next = Fetch()
+            self._next = Fetch(turn)
+        # Whoever is in the greatest hurry pulls the others along.
+        self._next.reach.turn = min(self._next.reach.turn, turn)
         return self._next
 
     def kept(self, max_age: float) -> Fetch | None:

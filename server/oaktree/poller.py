@@ -13,8 +13,10 @@ from typing import Any
 
 from oaktreemodel.v1.common_pb2 import State
 
+from oaktree.budget import Turn
 from oaktree.clouds import Place
 from oaktree.errors import Refused, passing, shutting_down
+from oaktree.http import Reach
 from oaktree.listing import Fetch, Listing, Listings
 from oaktree.reader import Found, Reader
 from oaktree.watch import Watch
@@ -135,14 +137,14 @@ class Poller:
 
     async def _poll_each(self, waiting: dict[str, list[Any]]) -> float:
         asked = time.time()
-        seen = await self._place.run(None, self._get, list(waiting))
+        seen = await self._place.run(Reach(turn=Turn.POLL), self._get, list(waiting))
         for key, queues in waiting.items():
             for queue in queues:
                 queue.put_nowait(Seen(seen[key], asked))
         return FAST
 
     async def _poll_list(self, waiting: dict[str, list[Any]], watching: list[Watch]) -> float:
-        fetch = self._listing.fetch(0)
+        fetch = self._listing.fetch(0, Turn.POLL)
         found = {one.id: one async for page in fetch.read() for one in page}
         # Some services list what they have deleted for a while.
         for one in [one for one in found.values() if one.state == State.STATE_DELETED]:
@@ -152,7 +154,9 @@ class Poller:
         gone: list[Found] = []
         for start in range(0, len(missing), CONFIRMED_AT_ONCE):
             some = missing[start : start + CONFIRMED_AT_ONCE]
-            for key, answer in (await self._place.run(None, self._get, some)).items():
+            for key, answer in (
+                await self._place.run(Reach(turn=Turn.POLL), self._get, some)
+            ).items():
                 if answer is not None:
                     found[key] = answer
                 elif key in self._known:

@@ -157,6 +157,11 @@ async def test_many_cost_no_more_than_one_and_nobody_nothing(
     assert not demo.calls()
 
 
+async def _read_to_the_end(call: Any) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
 async def test_shutting_down_tells_every_stream(clouds_yaml: Any, demo: DemoCloud) -> None:
     server = Running(clouds_yaml, ("modern",))
     async with grpc.aio.insecure_channel(server.address) as channel:
@@ -165,7 +170,6 @@ async def test_shutting_down_tells_every_stream(clouds_yaml: Any, demo: DemoClou
         await call.read()
         await asyncio.get_running_loop().run_in_executor(None, server.stop)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            while await call.read() is not grpc.aio.EOF:
-                pass
+            await _read_to_the_end(call)
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     assert "shutting down" in (caught.value.details() or "")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from oaktree.addresses import Addresses, choose
+from oaktree.budget import Budget
 from oaktree.clouds import Place
 from oaktree.networks import Networks, Settings
 from oaktree.row import Item
@@ -205,7 +206,7 @@ def test_chooses_what_openstacksdk_chooses(
     )
     shown, networks, entry, expected = TABLE[name]
     config = configured(tmp_path, entry)
-    settings = Settings.of(Place("c", "r", config))
+    settings = Settings.of(Place("c", "r", config, Budget()))
     item = {"addresses": shown} | (NOTED if noted else {"accessIPv4": "", "accessIPv6": ""})
     ours = choose(item, Networks(settings, "p", present=bool(networks), networks=networks))
     if not noted:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from oaktree.budget import Budget
 from oaktree.clouds import Place
 from oaktree.errors import Refused
 from oaktree.networks import Networks, Settings
@@ -192,7 +193,7 @@ CASES = {
 
 
 def known(case: Case, folder: Path) -> Networks:
-    settings = Settings.of(Place("c", "r", configured(folder, case.entry)))
+    settings = Settings.of(Place("c", "r", configured(folder, case.entry), Budget()))
     subnets = [{"network_id": n["id"], "ip_version": 4} for n in case.v4]
     subnets += [{"network_id": n["id"], "ip_version": 6} for n in case.v6]
     return Networks(
