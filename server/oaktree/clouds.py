@@ -84,7 +84,7 @@ class Place:
             raise
         except Exception as error:
             refused = translate(error)
-            service = self._service_at(str(getattr(error, "url", None) or ""))
+            service = self._service_at(_address(error))
             raise refused.at(cloud=self.cloud, region=self.region, service=service) from error
 
     def _service_at(self, url: str) -> str:
@@ -213,6 +213,18 @@ class Place:
                 same = (place for place in known if place.project.id == scoped.project.id)
                 self._scoped[key] = next(same, scoped)
             return self._scoped[key]
+
+
+def _address(error: BaseException | None) -> str:
+    """Where the request went that failed; empty if none is known. Of a connection that failed,
+    keystoneauth tells it only in the exception that it made its own from."""
+    while error is not None:
+        request = getattr(error, "request", None)
+        url = getattr(error, "url", None) or getattr(request, "url", None)
+        if url:
+            return str(url)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 class Clouds:
