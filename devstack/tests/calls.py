@@ -11,7 +11,7 @@ from unittest import mock
 import grpc
 
 
-class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
+class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
     """Counts by path, such as "/oaktreemodel.v1.ServerService/GetServer", the calls that ended
     well."""
 
@@ -28,8 +28,11 @@ class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor)
         call.add_done_callback(ended)
         return call
 
-    intercept_unary_unary = _follow
-    intercept_unary_stream = _follow
+    def intercept_unary_unary(self, *call: Any) -> Any:
+        return self._follow(*call)
+
+    def intercept_unary_stream(self, *call: Any) -> Any:
+        return self._follow(*call)
 
     @contextmanager
     def counted(self) -> Iterator[None]:

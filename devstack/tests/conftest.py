@@ -27,8 +27,13 @@ from .calls import Calls
 from .itself import Itself
 
 DEVSTACK = Path(__file__).resolve().parent.parent
-# The projects in which tests make things, by their fixtures, and their clouds in clouds.yaml.
-PROJECTS = {"demo": "devstack", "other": "devstack-other", "tight": "devstack-tight"}
+# The projects by the fixtures that give them through oaktree, and their clouds in clouds.yaml.
+PROJECTS = {
+    "demo": "devstack",
+    "other": "devstack-other",
+    "tight": "devstack-tight",
+    "admin": "devstack-admin",
+}
 # What a server is made of, where it does not matter.
 SERVER: dict[str, Any] = {"image": "cirros", "flavor": "m1.tiny"}
 
@@ -113,9 +118,9 @@ def tight(client: oaktreemodel.Client) -> Any:
 @pytest.fixture
 def name(request: pytest.FixtureRequest, itself: Callable[[str], Itself]) -> Iterator[str]:
     """The beginning of the names, and of floating IPs' descriptions, that a test gives."""
-    prefix = f"oaktree-test-{uuid.uuid4().hex[:8]}"
+    prefix = f"test-oaktree-{uuid.uuid4().hex[:8]}"
     yield prefix
-    left = {}
+    left: dict[tuple[str, ...], str] = {}
     for project in PROJECTS:
         if project in request.fixturenames:
             things = itself(project).called(prefix)

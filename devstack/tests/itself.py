@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,14 @@ class Itself:
 
     def delete(self, things: dict[tuple[str, str], str]) -> None:
         """Deletes what a test that failed left. What goes by itself meanwhile is as well."""
-        for kind in KINDS:
-            service, _, deletion = KINDS[kind]
-            for identifier in [key[1] for key in things if key[0] == kind]:
+        for kind, (service, _, deletion) in KINDS.items():
+            some = {key: word for key, word in things.items() if key[0] == kind}
+            for _, identifier in some:
                 getattr(getattr(self._connection, service), deletion)(identifier)
-            eventually(lambda kind=kind: not [k for k in self.still(things) if k[0] == kind])
+            eventually(partial(self._gone, some))
+
+    def _gone(self, things: dict[tuple[str, str], str]) -> bool:
+        return not self.still(things)
 
 
 def eventually(true: Callable[[], Any]) -> Any:

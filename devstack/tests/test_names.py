@@ -65,7 +65,7 @@ def test_ids_and_odd_names(other: Any, name: str) -> None:
 
 
 def test_a_name_of_several_is_told_their_ids(other: Any, name: str) -> None:
-    makes = {
+    makes: dict[str, dict[str, Any]] = {
         "networks": {},
         "volumes": {"size_gib": 1},
         "images": {"disk_format": "raw", "container_format": "bare"},

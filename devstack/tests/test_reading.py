@@ -101,7 +101,11 @@ def test_limits(tight: Any, itself: Callable[[str], Itself]) -> None:
     assert told.volume.volumes.max == volume.max_total_volumes == 1
     assert told.volume.volume_gib.max == volume.max_total_volume_gigabytes == 2
     network = cloud.network.get_quota(cloud.project_id, details=True)
-    for field, key in {"networks": "networks", "ports": "ports", "floating_ips": "floating_ips"}.items():
+    for field, key in {
+        "networks": "networks",
+        "ports": "ports",
+        "floating_ips": "floating_ips",
+    }.items():
         limit = getattr(told.network, field)
         real = getattr(network, key)
         assert (limit.max, limit.used) == (real["limit"], real["used"])

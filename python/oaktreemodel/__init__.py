@@ -10,6 +10,7 @@
 
 from oaktreemodel._client import Client, connect
 from oaktreemodel._version import __version__
+from oaktreemodel._watch import Event, EventKind, Key, Mirror
 from oaktreemodel.errors import (
     AlreadyExists,
     Ambiguous,
@@ -39,11 +40,15 @@ __all__ = [
     "Client",
     "Conflict",
     "DeadlineExceeded",
+    "Event",
+    "EventKind",
     "Failed",
     "Filter",
     "Internal",
     "InvalidArgument",
+    "Key",
     "Location",
+    "Mirror",
     "NotFound",
     "OaktreeError",
     "PartialFailure",

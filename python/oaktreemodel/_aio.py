@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from google.protobuf.message import Message
 
 from oaktreemodel._address import Endpoint
 from oaktreemodel._failures import Failures, OnFailure, from_call
-from oaktreemodel._request import Requests, WithFailures, request_id_of
+from oaktreemodel._lasting import Lasting
+from oaktreemodel._request import Requests, WithFailures, request_id_of, stay_with
 from oaktreemodel._values import OnState
-from oaktreemodel.errors import Internal
+from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
+from oaktreemodel.errors import Internal, Unavailable
 
 if TYPE_CHECKING:
     from oaktreemodel.v1.location_pb2 import Location
@@ -23,6 +26,8 @@ T = TypeVar("T", bound=Message)
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A")
 F = TypeVar("F", bound=WithFailures)
+R = TypeVar("R", bound=Watchable)
+W = TypeVar("W", bound=WatchResponse)
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,13 @@ class Collection(Requests):
             raise from_call(error, self._endpoint, request_id_of(request)) from error
 
     async def _stream(
-        self, method: grpc.aio.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
+        self,
+        method: grpc.aio.UnaryStreamMultiCallable[Q, A],
+        request: Q,
+        timeout: float | None,
+        wait_for_ready: bool = False,
     ) -> AsyncGenerator[A, None]:
-        call = method(request, timeout=timeout)
+        call = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
         try:
             async for response in call:
                 yield response
@@ -60,6 +69,26 @@ class Collection(Requests):
         finally:
             # Also when the caller leaves its loop: the event loop closes this generator then.
             call.cancel()
+
+    async def _lasting(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
+    ) -> AsyncGenerator[A | Unavailable, None]:
+        """As `_stream`, but made again when the server is lost; a loss is yielded as its error."""
+        lasting = Lasting(timeout)
+        while True:
+            left = lasting.begin()
+            try:
+                stream = self._stream(method, request, left, lasting.is_again)
+                async with contextlib.aclosing(stream) as responses:
+                    async for response in responses:
+                        lasting.heard()
+                        yield response
+                return
+            except Unavailable as error:
+                is_news, pause = lasting.lost(error)
+                if is_news:
+                    yield error
+                await asyncio.sleep(pause)
 
     async def _list(
         self,
@@ -86,11 +115,34 @@ class Collection(Requests):
         timeout: float | None,
     ) -> T:
         last = None
-        async with contextlib.aclosing(self._stream(method, request, timeout)) as responses:
-            async for response in responses:
-                last = state(response)
+        stream = self._lasting(method, request, timeout)
+        async with contextlib.aclosing(stream) as responses:
+            async for told in responses:
+                # A server that is back tells the state again.
+                if isinstance(told, Unavailable) or (seen := state(told)) == last:
+                    continue
+                last = seen
+                stay_with(request, last)
                 if on_state is not None:
                     on_state(last)
         if last is None:
             raise Internal("the server ended the wait without telling a state")
         return last
+
+    async def _watch(
+        self,
+        method: grpc.aio.UnaryStreamMultiCallable[Q, W],
+        request: Q,
+        items: Callable[[W], Iterable[R]],
+        timeout: float | None,
+    ) -> AsyncGenerator[Event[R], None]:
+        events = Events(items, self._location)
+        stream = self._lasting(method, request, timeout)
+        async with contextlib.aclosing(stream) as responses:
+            async for told in responses:
+                if isinstance(told, Unavailable):
+                    yield events.lost(told)
+                else:
+                    for event in events.of(told):
+                        yield event
+        raise Internal("the server ended the watch, which has no end")

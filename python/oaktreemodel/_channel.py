@@ -34,6 +34,8 @@ _OPTIONS: Mapping[str, Any] = {
     "grpc.keepalive_timeout_ms": 20_000,
     # How long to try an address where something listens and says nothing.
     "grpc.min_reconnect_backoff_ms": 10_000,
+    # Between attempts to connect: who watches wants to know soon that the server is back.
+    "grpc.max_reconnect_backoff_ms": 10_000,
     "grpc.primary_user_agent": f"oaktreemodel-python/{__version__}",
 }
 

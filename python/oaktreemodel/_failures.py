@@ -76,6 +76,14 @@ def from_status(status: Status, request_id: str = "") -> OaktreeError:
     return kind(status.message or code.name, code=code, details=details, request_id=request_id)
 
 
+def from_failure(failure: error_pb2.Failure, request_id: str = "") -> OaktreeError:
+    """The error of one place inside a stream."""
+    error = from_status(failure.status, request_id)
+    error.cloud = error.cloud or failure.location.cloud
+    error.region = error.region or failure.location.region
+    return error
+
+
 def from_call(error: grpc.RpcError, at: Endpoint, request_id: str) -> OaktreeError:
     """The error of a call that failed as a whole."""
     # Every RpcError that a call raises is that call, too, which gRPC's types do not say.
@@ -149,9 +157,7 @@ class Failures:
     def add(self, failures: Iterable[error_pb2.Failure]) -> None:
         """Hand them to the callback, or keep them where there is none."""
         for one in failures:
-            error = from_status(one.status, self._request_id)
-            error.cloud = error.cloud or one.location.cloud
-            error.region = error.region or one.location.region
+            error = from_failure(one, self._request_id)
             if error.reason == SERVICE_ABSENT:
                 continue
             if self._on_failure is not None:

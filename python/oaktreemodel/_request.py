@@ -48,6 +48,12 @@ def request_id_of(request: Message) -> str:
     return getattr(request, "request_id", "")
 
 
+def stay_with(request: Message, resource: Message) -> None:
+    """Ask for this very thing from now on: another may have taken its name meanwhile."""
+    if identifier := getattr(resource, "id", ""):
+        request.name_or_id = identifier  # type: ignore[attr-defined]
+
+
 def report(
     failures: Iterable[Failure],
     results: Iterable[Message],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -11,9 +12,11 @@ from google.protobuf.message import Message
 
 from oaktreemodel._address import Endpoint
 from oaktreemodel._failures import Failures, OnFailure, from_call
-from oaktreemodel._request import Requests, WithFailures, request_id_of
+from oaktreemodel._lasting import Lasting
+from oaktreemodel._request import Requests, WithFailures, request_id_of, stay_with
 from oaktreemodel._values import OnState
-from oaktreemodel.errors import Internal
+from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
+from oaktreemodel.errors import Internal, Unavailable
 
 if TYPE_CHECKING:
     from oaktreemodel.v1.location_pb2 import Location
@@ -22,6 +25,8 @@ T = TypeVar("T", bound=Message)
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A")
 F = TypeVar("F", bound=WithFailures)
+R = TypeVar("R", bound=Watchable)
+W = TypeVar("W", bound=WatchResponse)
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,13 @@ class Collection(Requests):
             raise from_call(error, self._endpoint, request_id_of(request)) from error
 
     def _stream(
-        self, method: grpc.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
+        self,
+        method: grpc.UnaryStreamMultiCallable[Q, A],
+        request: Q,
+        timeout: float | None,
+        wait_for_ready: bool = False,
     ) -> Generator[A, None, None]:
-        call = method(request, timeout=timeout)
+        call = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
         try:
             yield from call
         except grpc.RpcError as error:
@@ -58,6 +67,24 @@ class Collection(Requests):
         finally:
             # Also when the caller leaves its loop: Python closes this generator then.
             call.cancel()
+
+    def _lasting(
+        self, method: grpc.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
+    ) -> Generator[A | Unavailable, None, None]:
+        """As `_stream`, but made again when the server is lost; a loss is yielded as its error."""
+        lasting = Lasting(timeout)
+        while True:
+            left = lasting.begin()
+            try:
+                for response in self._stream(method, request, left, lasting.is_again):
+                    lasting.heard()
+                    yield response
+                return
+            except Unavailable as error:
+                is_news, pause = lasting.lost(error)
+                if is_news:
+                    yield error
+                time.sleep(pause)
 
     def _list(
         self,
@@ -82,10 +109,29 @@ class Collection(Requests):
         timeout: float | None,
     ) -> T:
         last = None
-        for response in self._stream(method, request, timeout):
-            last = state(response)
+        for told in self._lasting(method, request, timeout):
+            # A server that is back tells the state again.
+            if isinstance(told, Unavailable) or (seen := state(told)) == last:
+                continue
+            last = seen
+            stay_with(request, last)
             if on_state is not None:
                 on_state(last)
         if last is None:
             raise Internal("the server ended the wait without telling a state")
         return last
+
+    def _watch(
+        self,
+        method: grpc.UnaryStreamMultiCallable[Q, W],
+        request: Q,
+        items: Callable[[W], Iterable[R]],
+        timeout: float | None,
+    ) -> Generator[Event[R], None, None]:
+        events = Events(items, self._location)
+        for told in self._lasting(method, request, timeout):
+            if isinstance(told, Unavailable):
+                yield events.lost(told)
+            else:
+                yield from events.of(told)
+        raise Internal("the server ended the watch, which has no end")

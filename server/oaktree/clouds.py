@@ -87,7 +87,7 @@ class Place:
             raise
         except Exception as error:
             refused = translate(error)
-            service = self._service_at(str(getattr(error, "url", None) or ""))
+            service = self._service_at(_address(error))
             raise refused.at(cloud=self.cloud, region=self.region, service=service) from error
 
     def _service_at(self, url: str) -> str:
@@ -224,6 +224,18 @@ def _rate(entry: dict[str, Any]) -> float:
     if isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0:
         raise exceptions.ConfigException("rate must be requests a second, 0 for no limit")
     return float(rate)
+
+
+def _address(error: BaseException | None) -> str:
+    """Where the request went that failed; empty if none is known. Of a connection that failed,
+    keystoneauth tells it only in the exception that it made its own from."""
+    while error is not None:
+        request = getattr(error, "request", None)
+        url = getattr(error, "url", None) or getattr(request, "url", None)
+        if url:
+            return str(url)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 class Clouds:

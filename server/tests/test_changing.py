@@ -184,7 +184,7 @@ def test_a_request_id_that_comes_first_of_all_changes_once(clouds_yaml: Path) ->
 
 
 QUOTAS: list[tuple[str, dict[str, int], str, dict[str, Any]]] = [
-    ("instances", {"instances": 0}, "servers", {"image": "cirros-0.6.3", "flavor": "m1.tiny"}),
+    ("instances", {"instances": 0}, "servers", {"image": "cirros", "flavor": "m1.tiny"}),
     ("volumes", {"volumes": 0}, "volumes", {"size_gib": 1}),
     ("gigabytes", {"gigabytes": 0}, "volumes", {"size_gib": 1}),
     ("port", {"port": 0}, "ports", {"network": "private"}),

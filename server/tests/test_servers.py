@@ -13,7 +13,7 @@ from oaktreemodel import State
 from .conftest import Running
 
 CLOUDS = {"modern": "east", "direct": "RegionOne", "kilo": "RegionOne"}
-IMAGE: dict[str, Any] = {"image": "cirros-0.6.3", "flavor": "m1.tiny"}
+IMAGE: dict[str, Any] = {"image": "cirros", "flavor": "m1.tiny"}
 
 
 def left(demo: DemoCloud, name: str) -> dict[str, int]:

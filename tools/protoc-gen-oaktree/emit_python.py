@@ -40,6 +40,17 @@ ON_FAILURE_DOC = (
     " last item."
 )
 ON_STATE_DOC = "Called with each state that is seen."
+# What a method does beyond its rpc.
+BEYOND = {
+    "Wait": (
+        "Returns the last state, which is what was waited for. When the server is lost meanwhile,"
+        " the wait goes on as soon as it is back."
+    ),
+    "Watch": (
+        "Yields an `Event` for each thing that happens. When the server is lost, that is one of"
+        ' kind "failed", and the watch goes on with a "reset" as soon as it is back.'
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -176,6 +187,8 @@ def _imports(service: Service, face: Face, text: str) -> Iterator[str]:
     aliases = ("Changes", "Conditions", "OnState", "Span", "Time")
     if values := [name for name in aliases if f": {name}" in text]:
         yield f"from oaktreemodel._values import {', '.join(values)}"
+    if "[Event[" in text:
+        yield "from oaktreemodel._watch import Event"
     stem = service.file.stem
     modules = {f"{one.stem}_pb2" for one in service.file.model.files}
     modules = {one for one in modules if re.search(rf"\b{one}\.", text)} | {
@@ -210,7 +223,7 @@ def _parameters(rpc: Rpc) -> tuple[list[str], list[tuple[str, str]]]:
     if request_id:
         optional.append(("request_id", "str"))
         meanings.append(("request_id", REQUEST_ID_DOC))
-    if rpc.response.field("failures"):
+    if rpc.response.field("failures") and rpc.verb != "Watch":
         optional.append(("on_failure", "OnFailure"))
         meanings.append(("on_failure", ON_FAILURE_DOC))
     if rpc.verb == "Wait" and rpc.result:
@@ -234,8 +247,9 @@ def _body(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
     elif rpc.verb == "Wait":
         parts = [stub, "request", take, "on_state", "timeout"]
         yield from _call_lines(f"        return {face.wait}self._wait", parts, 8)
-    elif rpc.proto.server_streaming:
-        yield f"        return self._stream({stub}, request, timeout)"
+    elif rpc.verb == "Watch":
+        parts = [stub, "request", take, "timeout"]
+        yield from _call_lines("        return self._watch", parts, 8)
     elif whole:
         yield f"        return {unary}"
     elif result is None:
@@ -255,19 +269,19 @@ def _describe(rpc: Rpc, *, whole: bool) -> str:
     text = rpc.source.comment
     if rpc.secrets:
         text += f"\n\n`{rpc.method}_with_secrets` also returns what is shown only once: {names}."
-    if rpc.standard_verb == "Wait":
-        text += "\n\nReturns the last state, which is what was waited for."
+    if beyond := BEYOND.get(rpc.verb):
+        text += f"\n\n{beyond}"
     return text
 
 
 def _returned(rpc: Rpc, face: Face, *, whole: bool) -> str:
-    if rpc.proto.server_streaming and rpc.verb not in ("List", "Wait"):
-        return face.items.format(_imported(rpc.response))
     if whole:
         return _imported(rpc.response)
     if rpc.result is None:
         return "None"
     kind = _type(rpc.result)
+    if rpc.verb == "Watch":
+        return face.items.format(f"Event[{kind}]")
     if rpc.proto.server_streaming:
         return kind if rpc.verb == "Wait" else face.items.format(kind)
     return f"Sequence[{kind}]" if rpc.result.is_repeated else kind

@@ -27,6 +27,9 @@ READING_VERBS = ("List", "Get", "Wait", "Watch")
 # These answer with a stream, and no others do.
 STREAMING_VERBS = ("List", "Wait", "Watch")
 
+# The result of these is many things.
+PLURAL_VERBS = ("List", "Watch")
+
 # Field 1 of a response is its result; where that is no resource, it is this one, the first that a
 # message may call its own.
 FIRST_OWN_NUMBER = 16
@@ -59,6 +62,8 @@ class Rpc:
     @cached_property
     def is_standard(self) -> bool:
         """Whether it is one of the verbs that every resource has, of the service's own noun."""
+        if self.verb == "Watch":
+            return self.name == self.verb + self.service.plural
         return self.is_list or (
             self.verb in STANDARD_VERBS and self.name == self.verb + self.service.noun
         )
@@ -78,6 +83,11 @@ class Rpc:
             and items.is_repeated
             and items.message is self.service.resource
         )
+
+    @cached_property
+    def listing(self) -> Rpc | None:
+        """The call that lists the service's own resource; None for what is one of its kind."""
+        return next((one for one in self.service.rpcs if one.is_list), None)
 
     @property
     def is_of_its_own(self) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from messages import LOCATION, PACKAGE, Field, Violation, pascal, snake
-from model import FIRST_OWN_NUMBER, STREAMING_VERBS, File, Rpc
+from messages import LOCATION, PACKAGE, TIMESTAMP, Field, Message, Violation, pascal, snake
+from model import FIRST_OWN_NUMBER, PLURAL_VERBS, STREAMING_VERBS, File, Rpc
 
 OPTIONS = {
     "csharp_namespace": "Oaktree.V1",
@@ -14,6 +14,17 @@ OPTIONS = {
     "java_package": "org.openstack.oaktreemodel.v1",
     "ruby_package": "Oaktree::V1",
 }
+
+# Name, number and type of what every watch's response has beside the items.
+WATCH_RESPONSE = (
+    ("failures", 2, f"repeated {PACKAGE}.Failure"),
+    ("as_of", 3, TIMESTAMP),
+    ("location", 16, LOCATION),
+    ("mark", 17, f"{PACKAGE}.WatchMark"),
+    ("removals", 18, f"repeated {PACKAGE}.Removal"),
+)
+# What says of which things a List or a Watch is.
+SELECTIONS = ("where", "all_projects")
 
 
 def file_options(file: File) -> Iterator[Violation]:
@@ -124,14 +135,43 @@ def _named_result(rpc: Rpc, answer: Field) -> Iterator[Violation]:
     if answer.message is None or answer.map_entry:
         yield answer.source, f"field 1 of {rpc.response.name} must hold a resource"
         return
-    if rpc.is_list and pascal(answer.name) != rpc.service.plural:
+    if (rpc.is_list or rpc.verb == "Watch") and pascal(answer.name) != rpc.service.plural:
         wanted = snake(rpc.service.plural)
         yield answer.source, f"{rpc.response.name}.{answer.name} must be called {wanted}"
     elif not answer.is_repeated and answer.name != snake(answer.message.name):
         wanted = snake(answer.message.name)
         yield answer.source, f"{rpc.response.name}.{answer.name} must be called {wanted}"
-    if (rpc.verb == "List") != answer.is_repeated and rpc.is_read:
-        yield answer.source, f"{rpc.response.name}.{answer.name}: List gives many, other reads one"
+    if (rpc.verb in PLURAL_VERBS) != answer.is_repeated and rpc.is_read:
+        verbs = " and ".join(PLURAL_VERBS)
+        name = f"{rpc.response.name}.{answer.name}"
+        yield answer.source, f"{name}: {verbs} give many, other reads one"
+
+
+def watches(file: File) -> Iterator[Violation]:
+    for rpc in file.rpcs:
+        if rpc.verb != "Watch":
+            continue
+        service, listing = rpc.service, rpc.listing
+        if listing is None or not rpc.is_standard:
+            wanted = f"Watch{service.plural}"
+            yield rpc.source, f"{rpc.name} must be {wanted}, of what List{service.plural} lists"
+            continue
+        for name, number, kind in (("id", 2, "string"), ("name", 3, "string")):
+            yield from _holds(service.resource, name, number, kind)
+        for name, number, kind in WATCH_RESPONSE:
+            yield from _holds(rpc.response, name, number, kind)
+        for name in SELECTIONS:
+            listed, watched = listing.request.field(name), rpc.request.field(name)
+            if (listed is None) != (watched is None):
+                text = f"{rpc.request.name} must have {name} if {listing.request.name} has it"
+                yield rpc.request.source, f"{text}, and only then"
+
+
+def _holds(message: Message | None, name: str, number: int, kind: str) -> Iterator[Violation]:
+    found = message.field(name) if message else None
+    if message and (found is None or (found.number, found.written) != (number, kind)):
+        short = kind.replace(f"{PACKAGE}.", "")
+        yield message.source, f"{message.name} must have `{short} {name} = {number}`"
 
 
 RULES = (
@@ -145,4 +185,5 @@ RULES = (
     request_id,
     location,
     result,
+    watches,
 )

@@ -21,7 +21,7 @@ FLAVORS: dict[str, tuple[str, int, int, int, dict[str, str]]] = {
 }
 # name: size in bytes, smallest disk in GiB, smallest ram in MiB, properties
 IMAGES: dict[str, tuple[int, int, int, dict[str, str]]] = {
-    "cirros-0.6.3": (21_692_416, 1, 128, {"os_distro": "cirros"}),
+    "cirros": (21_692_416, 1, 128, {"os_distro": "cirros"}),
     "ubuntu-24.04": (618_925_568, 4, 512, {"os_distro": "ubuntu", "os_version": "24.04"}),
 }
 # Kept for benchmarks and for documents: nobody is really there, should a client look.

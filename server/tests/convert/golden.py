@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from google.protobuf.message import Message
+from oaktree.budget import Budget
 from oaktree.clouds import Place
 from oaktree.networks import Networks, Settings
 from oaktree.reader import Found, Reader
@@ -73,7 +74,7 @@ class Unconnected(Place):
     """A place that asks no cloud: what would be read of it is given."""
 
     def __init__(self, networks: Networks | None = None) -> None:
-        super().__init__("cloud", "region", CloudRegion("cloud", "region", config={}))
+        super().__init__("cloud", "region", CloudRegion("cloud", "region", config={}), Budget())
         self.project.id, self.project.name = PROJECT, "demo"
         self._given = {
             "flavors": FLAVORS,

@@ -22,6 +22,7 @@ from oaktreemodel.v1.ration_pb2 import (
     GetRationResponse,
     Ration,
 )
+from oaktreemodel.v1.watch_pb2 import Removal, WatchMark
 from oaktreemodel.v1.widget_pb2 import (
     CreateWidgetRequest,
     CreateWidgetResponse,
@@ -78,6 +79,7 @@ __all__ = [
     "MapUpdate",
     "Ration",
     "Reference",
+    "Removal",
     "RemoveWidgetOwnerRequest",
     "RemoveWidgetOwnerResponse",
     "Secret",
@@ -87,6 +89,7 @@ __all__ = [
     "UpdateWidgetResponse",
     "WaitWidgetRequest",
     "WaitWidgetResponse",
+    "WatchMark",
     "WatchWidgetsRequest",
     "WatchWidgetsResponse",
     "Widget",

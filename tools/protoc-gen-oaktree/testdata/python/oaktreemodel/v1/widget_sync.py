@@ -12,6 +12,7 @@ from oaktreemodel._sync import Collection, Connection
 from oaktreemodel._failures import OnFailure
 from oaktreemodel._request import report
 from oaktreemodel._values import Changes, Conditions, OnState, Span, Time
+from oaktreemodel._watch import Event
 from oaktreemodel.v1 import common_pb2, widget_pb2, widget_pb2_grpc
 from oaktreemodel.v1.location_pb2 import Location
 
@@ -238,7 +239,8 @@ class Widgets(Collection):
     ) -> widget_pb2.Widget:
         """Streams every state of a widget.
 
-        Returns the last state, which is what was waited for.
+        Returns the last state, which is what was waited for. When the server is lost meanwhile, the
+        wait goes on as soon as it is back.
 
         Args:
             name_or_id: Its name or id.
@@ -258,15 +260,25 @@ class Widgets(Collection):
     def watch(
         self,
         *,
+        where: Conditions | None = None,
         timeout: float | None = None,
-    ) -> Generator[widget_pb2.WatchWidgetsResponse, None, None]:
+    ) -> Generator[Event[widget_pb2.Widget], None, None]:
         """Streams everything that happens to widgets.
 
+        Yields an `Event` for each thing that happens. When the server is lost, that is one of kind
+        "failed", and the watch goes on with a "reset" as soon as it is back.
+
         Args:
+            where: Only what fits all of these.
             timeout: Seconds the call may take; None for no end.
         """
-        request = self._request(widget_pb2.WatchWidgetsRequest)
-        return self._stream(self._stub.WatchWidgets, request, timeout)
+        request = self._request(widget_pb2.WatchWidgetsRequest, where=where)
+        return self._watch(
+            self._stub.WatchWidgets,
+            request,
+            lambda response: response.widgets,
+            timeout,
+        )
 
     def get_manual(self, name_or_id: str, *, timeout: float | None = 60) -> str:
         """Gives the manual.

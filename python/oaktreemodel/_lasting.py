@@ -1,0 +1,56 @@
+"""When a call that outlives its connection is made again: waits and watches.
+
+Both change nothing, and begin by saying what there is now, so that making them again is safe.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+
+from oaktreemodel.errors import Unavailable
+
+# Seconds before the first time it is made again, and at most. gRPC's own pauses between attempts to
+# connect come on top, see `_channel.py`.
+SHORTEST = 0.5
+LONGEST = 10.0
+
+
+class Lasting:
+    """One such call: how long it may still take, and how long to pause before the next time."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self._begun = 0.0
+        self._losses = 0
+        self._heard = self._was_heard = False
+
+    @property
+    def is_again(self) -> bool:
+        """Whether it is not the first time. Then it waits for the server to come back."""
+        return self._losses > 0
+
+    def begin(self) -> float | None:
+        """The seconds that are left; None for no end."""
+        self._begun = time.monotonic()
+        self._heard = False
+        return None if self._end is None else max(0.0, self._end - self._begun)
+
+    def heard(self) -> None:
+        """The server has said something: the address is right, and the call is one it can do."""
+        self._heard = self._was_heard = True
+
+    def lost(self, error: Unavailable) -> tuple[bool, float]:
+        """Whether this loss is news, and the seconds to pause.
+
+        Raises the error itself when there never was a server.
+        """
+        if not self._was_heard:
+            raise error
+        now = time.monotonic()
+        # A server that is lost again and again is given more and more time.
+        self._losses = 1 if now - self._begun > LONGEST else self._losses + 1
+        # At random, so that not all who lost it come back at once.
+        most = min(LONGEST, SHORTEST * 2.0 ** min(self._losses, 10))
+        pause = random.uniform(SHORTEST / 2, most)
+        return self._heard, pause if self._end is None else min(pause, max(0.0, self._end - now))
