@@ -149,6 +149,9 @@ class Poller:
         # Some services list what they have deleted for a while.
         for one in [one for one in found.values() if one.state == State.STATE_DELETED]:
             del found[one.id]
+        for one in found.values():
+            if one.status == self._reader.row.stub_status and one.id in self._known:
+                found[one.id] = self._known[one.id]
         # A thing that a list lacks is not therefore gone: only a 404 of its own says so.
         missing = [key for key in {*self._known, *waiting} if key not in found]
         gone: list[Found] = []

@@ -88,6 +88,8 @@ class Row:
     update: Callable[[Place, str, Message], None] | None = None
     delete: Callable[[Place, str], None] | None = None
 
+    # The status of a thing of which the cloud knows nothing else just now: what was known stands.
+    stub_status: str = ""
     # Waiting. What the cloud says of why a thing failed.
     fault: Callable[[Message], str] | None = None
     # Statuses from which no deletion will come.

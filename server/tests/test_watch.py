@@ -123,20 +123,41 @@ async def test_every_place_by_itself(channel: grpc.aio.Channel, demo: DemoCloud)
     await told.end()
 
 
-async def test_a_list_that_lacks_a_thing_does_not_delete_it(
+async def test_what_a_list_lacks_is_not_therefore_gone(
     channel: grpc.aio.Channel, demo: DemoCloud
 ) -> None:
+    west = Location(cloud="modern", region="west")
     (one,) = demo.add_servers("modern", "west", 1)
-    told = Told(channel, location=Location(cloud="modern", region="west"))
-    await until(lambda: "SYNCED" in told.marks)
-    for status in (500, 404):
-        demo.fault(
-            "modern", "status", status=status, path="/servers/detail", region="west", times=2
-        )
-        demo.reset_calls()
-        await until(lambda: demo.calls()[LIST] > 4)
-        assert one in told.servers or "RESET" in told.marks[2:]
+    told = Told(channel, location=west)
+    await until(lambda: one in told.servers)
+    demo.reset_calls()
+    demo.fault("modern", "empty_list", path="/servers/detail", region="west", times=3)
+    await until(lambda: demo.calls()[LIST] > 5)
     assert not told.deleted
+    # A cell that is down: the server is there, and nothing else is known of it.
+    demo.alter("modern", "west", "servers", one, status="UNKNOWN", name="")
+    demo.reset_calls()
+    await until(lambda: demo.calls()[LIST] > 2)
+    assert told.servers[one].status == "ACTIVE"
+    assert told.marks == ["RESET", "SYNCED"]
+    await told.end()
+
+
+async def test_a_list_that_fails_deletes_nothing(
+    channel: grpc.aio.Channel, demo: DemoCloud
+) -> None:
+    west = Location(cloud="modern", region="west")
+    (one,) = demo.add_servers("modern", "west", 1)
+    told = Told(channel, location=west)
+    await until(lambda: one in told.servers)
+    for number, values in enumerate(
+        [{"kind": "status", "status": 500}, {"kind": "broken_json"}], 2
+    ):
+        demo.fault("modern", path="/servers/detail", region="west", times=2, **values)
+        await until(lambda number=number: told.marks.count("SYNCED") == number)
+        assert one in told.servers
+    assert not told.deleted
+    assert told.failures == ["modern", "modern"]
     await told.end()
 
 

@@ -93,6 +93,9 @@ class Application:
                 raise CutConnection
             if fault.kind == "broken_json":
                 body = body[: max(1, len(body) // 2)]
+            if fault.kind == "empty_list":
+                listed = orjson.loads(body)
+                body = orjson.dumps({key: [] for key in listed if isinstance(listed[key], list)})
             if fault.kind == "cut_body":
                 await _send_half(send, status, body, headers)
                 return

@@ -7,6 +7,7 @@ Kind = Literal[
     "delay",  # `seconds` late, then served
     "status",  # an error with `status`, in the service's own JSON; nothing happens
     "broken_json",  # served, but the body ends in the middle of a value
+    "empty_list",  # served, but what should be listed is not: a cell that is down, say
     "cut",  # the connection is closed before a single byte of an answer
     "cut_body",  # headers and half of the body, then the connection is closed
     "silent",  # accepted and never answered
