@@ -176,6 +176,9 @@ class BoundedAdapter(TCPKeepAliveAdapter):
             if not kwargs.get("stream"):
                 # Read here and not later in requests, so that a body can be cut, too.
                 _ = response.content
+            if response.status_code in (502, 504) and not _reads(request):
+                # Said by what stands before the service: its own answer is lost.
+                raise broken_off()
             return response
         except requests.RequestException as error:
             if reach is not None:

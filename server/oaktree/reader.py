@@ -109,13 +109,19 @@ class Reader:
 
     def get(self, place: Place, identifier: str) -> Item | None:
         """One item by its id; None if there is none."""
+        if identifier in (".", ".."):
+            # No quoting keeps these from being a step in the path.
+            return None
         path = self.row.item_path.format(id=quote(identifier, safe=""))
         try:
             data, _ = self.get_json(place, path)
         except exceptions.NotFoundException:
             return None
         except exceptions.BadRequestException:
-            # What some services say of an id that is not of their form.
+            # What some services say of an id that is not of their form. Of any other it does not
+            # say that there is no such thing.
+            if self.row.uuid_ids:
+                raise
             return None
         item = data.get(self.row.item_key) if self.row.item_key else data
         if not isinstance(item, dict):
@@ -134,15 +140,12 @@ class Reader:
                 raise
             raise service_absent(self.row.service, self.row.key) from error
         items = data.get(self.row.key) if isinstance(data, dict) else None
-        if not isinstance(items, list):
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise not_an_answer(self.row)
         if self.row.wrapped:
             items = [item.get(self.row.item_key, item) for item in items]
         items = [item for item in items if not self.row.hidden(item)]
-        following = self._next(data)
-        if following is not None and following == dict(query):
-            raise not_an_answer(self.row)
-        return items, following
+        return items, self._next(data)
 
     def _next(self, data: Item) -> dict[str, str] | None:
         """The next page's query. Of a next link only the query is taken: clouds behind proxies

@@ -16,6 +16,7 @@ from oaktreemodel.v1.common_pb2 import State
 from openstack import resource
 
 from oaktree.clouds import Place
+from oaktree.errors import broken_off
 from oaktree.mapping import Oddities
 
 Item: TypeAlias = dict[str, Any]
@@ -29,6 +30,11 @@ class Made:
 
     id: str
     more: Message | None = None
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            # What openstacksdk makes of an answer that is no JSON.
+            raise broken_off()
 
 
 @dataclass(frozen=True, kw_only=True)

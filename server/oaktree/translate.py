@@ -38,7 +38,9 @@ _HTTP: dict[int, tuple[grpc.StatusCode, Reason.ValueType]] = {
 
 def _cloud_text(error: sdk.HttpException) -> str:
     """What the cloud said, without the address it said it at."""
-    return re.sub(r"\s+", " ", str(error.details or error.message or "")).strip()
+    text = str(error.details or error.message or "")
+    # JSON may hold halves of letters, which no protobuf takes.
+    return re.sub(r"\s+", " ", text.encode(errors="replace").decode()).strip()
 
 
 def _from_http(error: sdk.HttpException) -> Refused:
@@ -117,6 +119,12 @@ _TABLE: tuple[
             "the cloud does not have the service",
         ),
     ),
+    (
+        (orjson.JSONDecodeError, requests.JSONDecodeError),
+        _fixed(
+            Code.UNKNOWN, Reason.REASON_CLOUD_ERROR, "the cloud answered with something not JSON"
+        ),
+    ),
     (ks.ConnectTimeout, _unreachable),
     (ks.ConnectFailure, _unreachable),
     (ks.DiscoveryFailure, _unreachable),
@@ -133,12 +141,6 @@ _TABLE: tuple[
     ),
     (sdk.NotSupported, _with_text(Code.FAILED_PRECONDITION, Reason.REASON_NOT_OFFERED)),
     (sdk.InvalidRequest, _with_text(Code.INVALID_ARGUMENT, Reason.REASON_INVALID_ARGUMENT)),
-    (
-        orjson.JSONDecodeError,
-        _fixed(
-            Code.UNKNOWN, Reason.REASON_CLOUD_ERROR, "the cloud answered with something not JSON"
-        ),
-    ),
     (
         TimeoutError,
         _fixed(

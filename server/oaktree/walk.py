@@ -8,7 +8,7 @@ from typing import Any
 from openstack import exceptions
 
 from oaktree.clouds import Place
-from oaktree.reader import Reader
+from oaktree.reader import Reader, not_an_answer
 from oaktree.row import Item
 
 # A list whose marker vanishes is begun again this often.
@@ -25,6 +25,7 @@ class Walk:
         self._start = query
         self._query: Mapping[str, Any] | None = query
         self._seen: set[str] = set()
+        self._asked: list[Mapping[str, Any] | None] = []
         self._attempts = ATTEMPTS
 
     @property
@@ -40,8 +41,12 @@ class Walk:
             self._attempts -= 1
             if self._query is self._start or not self._attempts:
                 raise
-            self._query = self._start
+            self._query, self._asked = self._start, []
             return []
+        self._asked.append(self._query)
+        if following in self._asked:
+            # It would never end.
+            raise not_an_answer(self._reader.row)
         self._query = following
         new = [item for item in items if key(item) not in self._seen]
         self._seen.update(map(key, new))

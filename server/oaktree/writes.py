@@ -16,7 +16,7 @@ from openstack import exceptions, resource, utils
 
 from oaktree.clouds import Place
 from oaktree.convert import MARK
-from oaktree.errors import invalid, not_found, not_offered
+from oaktree.errors import ambiguous, invalid, not_found, not_offered
 from oaktree.find import find
 from oaktree.mapping import UNIT, Component, components, names
 from oaktree.row import Made
@@ -190,10 +190,18 @@ def named(noun: str) -> Resolve:
 
 
 def security_group(place: Place, name: str, fieldname: str) -> str:
-    found = place.service("network").find_security_group(name)  # type: ignore[attr-defined]
-    if found is None:
-        raise not_found("security group", name)
-    return str(found.id)
+    adapter = place.service("network")
+    for key in ("id", "name"):
+        answer = check(adapter.get("/security-groups", params={key: name})).json()
+        found = [group for group in answer["security_groups"] if group[key] == name]
+        # An administrator is shown everybody's, and every project has a "default".
+        own = [g for g in found if place.project.id in (g.get("project_id"), g.get("tenant_id"))]
+        ids = [str(group["id"]) for group in own or found]
+        if len(ids) > 1:
+            raise ambiguous(fieldname, "security group", name, ids)
+        if ids:
+            return ids[0]
+    raise not_found("security group", name)
 
 
 def each(resolve: Resolve) -> Resolve:

@@ -94,6 +94,14 @@ def test_what_is_not_there_is_named(
     assert what in str(caught.value)
 
 
+@pytest.mark.parametrize("name", [".", "..", "../servers", "%2e%2e", "a\nb", "a\0b", "ü" * 300])
+def test_an_odd_name_is_a_name(client: oaktreemodel.Client, name: str) -> None:
+    cloud = client.cloud("modern", region="east")
+    for things in (cloud.keypairs, cloud.flavors, cloud.servers):
+        with pytest.raises(oaktreemodel.NotFound):
+            things.get(name, max_age=0)
+
+
 def test_an_unknown_place_is_told_the_choices(client: oaktreemodel.Client) -> None:
     for scope, reason, choices in [
         (client.cloud("nowhere"), "CLOUD_UNKNOWN", ("direct", "kilo", "modern")),

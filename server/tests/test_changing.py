@@ -183,6 +183,55 @@ def test_a_request_id_that_comes_first_of_all_changes_once(clouds_yaml: Path) ->
         fresh.stop()
 
 
+@pytest.mark.parametrize(
+    ("service", "collection", "arguments"),
+    [
+        ("image", "images", {}),
+        ("network", "networks", {}),
+        ("volume", "volumes", {"size_gib": 1}),
+    ],
+)
+def test_a_create_whose_answer_is_lost_is_not_made_twice(
+    client: oaktreemodel.Client,
+    demo: DemoCloud,
+    service: str,
+    collection: str,
+    arguments: dict[str, Any],
+) -> None:
+    things = getattr(client.cloud("modern", region="east"), collection)
+    for fault in ({"kind": "broken_json"}, {"kind": "status", "status": 504}):
+        demo.fault("modern", service=service, method="POST", **fault)
+        with pytest.raises(oaktreemodel.OaktreeError) as caught:
+            things.create(name="lost", **arguments)
+        assert isinstance(caught.value, oaktreemodel.Internal)
+    made = [one for one in things.list(max_age=0) if one.name == "lost"]
+    # The embedded cloud's 504 took no effect; nobody can know that.
+    assert len(made) == 1
+    for one in made:
+        if collection == "volumes":
+            things.wait(one.id, timeout=20)
+        things.delete(one.id)
+
+
+def test_security_groups_by_name(client: oaktreemodel.Client, demo: DemoCloud) -> None:
+    cloud = client.cloud("modern", region="east")
+    port = cloud.ports.create(network="private", name="grouped", security_groups=["default"])
+    (own,) = port.security_groups
+    for project in ("other", "demo"):
+        owner = demo.project_id("modern", project)
+        demo.add(
+            "modern", "east", "security_groups", name="twin", project_id=owner, tenant_id=owner
+        )
+    twin = cloud.ports.update("grouped", security_groups=["twin"]).security_groups[0].id
+    assert twin != own.id
+    demo.add("modern", "east", "security_groups", like=twin)
+    with pytest.raises(oaktreemodel.Ambiguous) as caught:
+        cloud.ports.update("grouped", security_groups=["twin"])
+    assert twin in str(caught.value)
+    assert cloud.ports.update("grouped", security_groups=[own.id]).security_groups[0].id == own.id
+    cloud.ports.delete(port.id)
+
+
 QUOTAS: list[tuple[str, dict[str, int], str, dict[str, Any]]] = [
     ("instances", {"instances": 0}, "servers", {"image": "cirros", "flavor": "m1.tiny"}),
     ("volumes", {"volumes": 0}, "volumes", {"size_gib": 1}),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import oaktreemodel.aio
 import pytest
+from oaktree import resources
 from oaktree.democloud import DemoCloud
+from oaktree.errors import Refused
 from oaktree.reader import Others
+from oaktree.walk import items
 from oaktreemodel import State
+from oaktreemodel.v1.error_pb2 import Reason
 
 from .conftest import Running
 
@@ -148,6 +152,19 @@ async def test_leaving_a_list_early_ends_its_requests(running: Running, demo: De
             await _until(lambda: demo.traffic("modern")["in_flight"] == 1)
             break
         await _until(lambda: demo.traffic("modern")["cut"] == 1)
+
+
+def test_a_list_that_leads_back_to_where_it_was_is_none() -> None:
+    class Circle:
+        row = resources.reader("Server").row
+
+        def page(self, place: Any, query: Any) -> tuple[list[Any], Any]:
+            return [{"id": "x"}], {"marker": "b" if query.get("marker") == "a" else "a"}
+
+    circle: Any = Circle()
+    with pytest.raises(Refused) as caught:
+        list(items(cast(Any, None), circle, {}))
+    assert caught.value.reason == Reason.REASON_CLOUD_ERROR
 
 
 async def test_leaving_a_list_of_many_places_leaves_no_task_behind(

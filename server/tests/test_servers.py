@@ -255,6 +255,13 @@ def test_a_wait_outlives_a_cloud_that_is_away(client: oaktreemodel.Client, demo:
     demo.start_again("direct")
     demo.alter("direct", "RegionOne", "servers", server.id, status="ACTIVE")
     assert wait.result() == ["HARD_REBOOT", "ACTIVE"]
+    # Only a 404 says that a thing is gone.
+    demo.alter("direct", "RegionOne", "servers", server.id, status="HARD_REBOOT")
+    wait = _Wait(cloud, server.id, until="deleted")
+    _until(lambda: wait.seen == ["HARD_REBOOT"])
+    demo.fault("direct", "status", status=400, service="compute", path="/servers/{id}")
+    with pytest.raises(oaktreemodel.InvalidArgument):
+        wait.result()
     # What vanishes ends a wait for ready, and one for deleted well.
     demo.alter("direct", "RegionOne", "servers", server.id, status="HARD_REBOOT")
     ready, deleted = _Wait(cloud, server.id), _Wait(cloud, server.id, until="deleted")

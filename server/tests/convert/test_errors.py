@@ -214,6 +214,11 @@ def test_two_matches_list_the_candidates() -> None:
     assert "id-29" not in refused.message
 
 
+def test_half_a_letter_is_told_as_none() -> None:
+    body = r'{"badRequest": {"message": "bad \ud800 name"}}'
+    assert translate(answer(400, body)).status().message == "bad ? name"
+
+
 LONG: list[Callable[[str], Refused]] = [
     lambda text: Refused(grpc.StatusCode.UNKNOWN, Reason.REASON_CLOUD_ERROR, text),
     lambda text: invalid("where[0].path", text),
