@@ -10,7 +10,7 @@
 
 from oaktreemodel._client import Client, connect
 from oaktreemodel._version import __version__
-from oaktreemodel._watch import Event, EventKind, Key, Mirror
+from oaktreemodel._watch import Event, EventKind, Key, Mirror, Watchable
 from oaktreemodel.errors import (
     AlreadyExists,
     Ambiguous,
@@ -60,6 +60,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "Watchable",
     "__version__",
     "connect",
 ]

@@ -105,7 +105,7 @@ def _servicer(module: Any, name: str, oaktree: Oaktree) -> Any:
                     fail(context, one)
                 yield one
 
-        return stream if rpc.startswith(("List", "Wait")) else unary
+        return stream if rpc.startswith(("List", "Wait", "Watch")) else unary
 
     base = getattr(module, name)
     rpcs = [one for one in vars(base) if one[0].isupper()]
@@ -119,12 +119,16 @@ def fail(context: grpc.ServicerContext, status: Status) -> None:
     context.abort(code, status.message)
 
 
-def until_over(request: Message, context: grpc.ServicerContext) -> Iterator[Message]:
-    """One batch of three servers, then nothing until the call is over."""
-    over = threading.Event()
-    context.add_callback(over.set)
-    yield servers("a", "b", "c")
-    over.wait(BOUND)
+def endless(*told: Message) -> Callable[[Message, grpc.ServicerContext], Iterator[Message]]:
+    """A stream of these, then of nothing until the call is over."""
+
+    def stream(request: Message, context: grpc.ServicerContext) -> Iterator[Message]:
+        over = threading.Event()
+        context.add_callback(over.set)
+        yield from told
+        over.wait(BOUND)
+
+    return stream
 
 
 def servers(*names: str) -> v1.ListServersResponse:

@@ -43,7 +43,7 @@ def test_list_has_no_deadline_unless_given(client: Any, oaktree: Oaktree) -> Non
 
 
 def test_deadline_of_a_list(client: Any, oaktree: Oaktree) -> None:
-    oaktree.answer("ListServers", fake.until_over)
+    oaktree.answer("ListServers", fake.endless(servers("a", "b", "c")))
     items = client.servers.list(timeout=0.5)
     assert names([next(items), next(items), next(items)]) == ["a", "b", "c"]
     with pytest.raises(oaktreemodel.DeadlineExceeded):
@@ -60,7 +60,7 @@ def test_list_that_breaks_off_raises_after_what_came(client: Any, oaktree: Oaktr
 
 
 def test_server_that_dies_in_the_middle_raises(client: Any, oaktree: Oaktree) -> None:
-    oaktree.answer("ListServers", fake.until_over)
+    oaktree.answer("ListServers", fake.endless(servers("a", "b", "c")))
     items = client.servers.list()
     assert names([next(items), next(items), next(items)]) == ["a", "b", "c"]
     oaktree.server.stop(0)
@@ -132,7 +132,7 @@ def test_wait_without_a_state_is_a_fault(client: Any, oaktree: Oaktree) -> None:
 
 
 def test_leaving_a_loop_cancels_the_call(oaktree: Oaktree) -> None:
-    oaktree.answer("ListServers", fake.until_over)
+    oaktree.answer("ListServers", fake.endless(servers("a", "b", "c")))
     with oaktreemodel.connect(oaktree.address) as client:
         for item in client.servers.list():
             assert item.name == "a"
@@ -141,7 +141,7 @@ def test_leaving_a_loop_cancels_the_call(oaktree: Oaktree) -> None:
 
 
 def test_dropping_a_generator_cancels_the_call(oaktree: Oaktree) -> None:
-    oaktree.answer("ListServers", fake.until_over)
+    oaktree.answer("ListServers", fake.endless(servers("a", "b", "c")))
     with oaktreemodel.connect(oaktree.address) as client:
         items = client.servers.list()
         assert next(items).name == "a"
@@ -157,7 +157,7 @@ def test_a_list_nobody_iterates_over_calls_nobody(client: Any, oaktree: Oaktree)
 
 
 async def leave(oaktree: Oaktree, how: str) -> bool:
-    oaktree.answer("ListServers", fake.until_over)
+    oaktree.answer("ListServers", fake.endless(servers("a", "b", "c")))
     async with oaktreemodel.aio.connect(oaktree.address) as client:
         if how == "break":
             async for item in client.servers.list():

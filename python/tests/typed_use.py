@@ -33,7 +33,19 @@ def use(address: str) -> str:
         assert_type(gone, Sequence[v1.FloatingIp])
         assert_type(cloud.servers.get_console_output(server.id), str)
         client.at(server.location).servers.delete(server.id)
+        mirror = oaktreemodel.Mirror[v1.Server]()
+        for event in cloud.servers.watch(where={"status": "ACTIVE"}, all_projects=True):
+            assert_type(event, oaktreemodel.Event[v1.Server])
+            assert_type(mirror.apply(event), list[v1.Server])
+            if event.item is not None:
+                assert_type(event.item, v1.Server)
+            elif event.kind == "failed":
+                assert_type(event.failure, oaktreemodel.OaktreeError | None)
+            elif event.kind == "gone":  # type: ignore[comparison-overlap]
+                return event.name
+        assert_type(list(mirror.values()), list[v1.Server])
 
+        cloud.flavors.watch()  # type: ignore[attr-defined]
         cloud.servers.create(nmae="web")  # type: ignore[call-arg]
         cloud.servers.create(name=1)  # type: ignore[arg-type]
         cloud.servers.create(metadata=["a"])  # type: ignore[arg-type]
@@ -53,10 +65,17 @@ def handle(address: str) -> str:
         return error.message
 
 
+def show(event: oaktreemodel.Event[oaktreemodel.Watchable]) -> None:
+    print(event.kind, event.location.cloud, event.key.id, event.item and event.item.name)
+
+
 async def use_aio(address: str) -> v1.Server:
     async with oaktreemodel.aio.connect(address) as client:
         async for flavor in client.flavors.list(max_age=0, on_failure=print):
             assert_type(flavor, v1.Flavor)
+        async for event in client.images.watch():
+            assert_type(event.item, v1.Image | None)
+            show(event)
         server = await client.cloud("devstack").servers.create(name="web")
         assert_type(server, v1.Server)
         for one in client.flavors.list():  # type: ignore[attr-defined]
