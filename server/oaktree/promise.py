@@ -21,6 +21,7 @@ from openstack import exceptions
 from oaktree import networks, resources
 from oaktree.clouds import Place
 from oaktree.errors import Refused, passing
+from oaktree.reader import Found
 from oaktree.row import Item
 from oaktree.writes import check
 
@@ -28,6 +29,9 @@ LOG = logging.getLogger(__name__)
 AUTO_IP = "oaktree_auto_ip"
 # On clouds whose floating IPs keep no description: the id of the one that is oaktree's.
 MADE_IP = "oaktree_floating_ip"
+# Nova shows a floating IP this much later, at the most.
+LAG_SECONDS = 10.0
+_KEPT: dict[tuple[Place, str], float] = {}
 # How long the process that took a Create or a Delete sees to the floating IP.
 PATIENCE_SECONDS = 600.0
 # Nova makes a server's port within the first second of its build.
@@ -90,7 +94,16 @@ def _step(place: Place, server_id: str) -> bool:
         return False
     if response.status_code != 404:
         check(response)
+    _KEPT[place, server_id] = time.monotonic()
     return True
+
+
+def _lately(place: Place, server_id: str) -> bool:
+    """Whether a promise was kept so short a time ago that Nova may not show it yet."""
+    now = time.monotonic()
+    for key in [key for key, kept in list(_KEPT.items()) if now - kept > LAG_SECONDS]:
+        _KEPT.pop(key, None)
+    return (place, server_id) in _KEPT
 
 
 def _floating_ip(place: Place, server_id: str, network: str) -> Any:
@@ -122,10 +135,17 @@ def _floating_ip(place: Place, server_id: str, network: str) -> Any:
     return check(response).json()["floatingip"]
 
 
-async def settle(place: Place, message: Message) -> Message | None:
+def stands(item: Item) -> bool:
+    """Whether a server was promised a floating IP that it has not got yet, or not for sure."""
+    return AUTO_IP in (item.get("metadata") or ())
+
+
+async def settle(place: Place, found: Found) -> Message | None:
     """Sees through what is left of a Create, for whoever waits. The server as it then is, with the
     address that Nova shows only seconds later; None while there is more to do."""
-    server: Any = message
+    server: Any = found.message
+    if not found.unsettled and not _lately(place, server.id):
+        return found.message  # type: ignore[no-any-return]
     try:
         if not await place.run(None, _step, place, server.id):
             return None

@@ -36,7 +36,7 @@ PAUSE_SECONDS = 0.001
 class Found:
     """One item: what a caller compares, and what it sends."""
 
-    __slots__ = ("_message", "id", "name", "state", "status", "wire")
+    __slots__ = ("_message", "id", "name", "state", "status", "unsettled", "wire")
 
     def __init__(self, message: Any) -> None:
         self.id: str = message.id
@@ -45,6 +45,8 @@ class Found:
         self.state: int = getattr(message, "state", 0)
         self.status: str = getattr(message, "status", "")
         self.wire = frame(message.SerializeToString(deterministic=True))
+        # Whether its Create left something to be done that its message does not show.
+        self.unsettled = False
         self._message: Message | type[Message] = message
 
     @property
@@ -173,6 +175,7 @@ class Reader:
         prefixes: dict[tuple[str, str], bytes] = {}
         has_properties, has_state = "properties" in wanted, row.state is not None
         known, state, finish, zone_key = self._known, row.state, row.finish, row.zone_key
+        unsettled = row.unsettled
 
         def encode(item: Item) -> Found:
             zone = text(item.get(zone_key) or "") if zone_key else ""
@@ -193,7 +196,10 @@ class Reader:
                             properties[key] = text(item[key])
             if finish is not None:
                 finish(message, item, context)
-            return Found(message)
+            found = Found(message)
+            if unsettled is not None:
+                found.unsettled = unsettled(item)
+            return found
 
         return encode
 

@@ -103,7 +103,9 @@ class Row:
     # Sees through what a Create or a Delete left to be done. `settle` is asked once the thing is
     # READY and gives it as it then is, or None while there is more to do; `sweep` is told of an id
     # that is gone.
-    settle: Callable[[Place, Message], Awaitable[Message | None]] | None = None
+    settle: Callable[[Place, Any], Awaitable[Message | None]] | None = None
+    # Whether an item's Create left something to be done.
+    unsettled: Callable[[Item], bool] | None = None
     sweep: Callable[[Place, str], Awaitable[None]] | None = None
 
     # The rpcs beyond the standard verbs, and those standard ones that are odd through and through.

@@ -17,7 +17,7 @@ from oaktree import filters, quota, wire
 from oaktree.call import Call, counted
 from oaktree.clouds import Place, place_for
 from oaktree.errors import Refused, failed, invalid, not_found
-from oaktree.find import find, noun_of
+from oaktree.find import noun_of
 from oaktree.poller import Seen
 from oaktree.reader import Found, Reader
 from oaktree.verbs import failure
@@ -31,20 +31,18 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     if until not in (State.STATE_READY, State.STATE_STOPPED, State.STATE_DELETED):
         raise invalid("until", "must be STATE_READY, STATE_STOPPED or STATE_DELETED")
     place = await call.place()
-    asked = time.time()
+    poller = call.server.pollers.of(place, reader)
+    began = time.time()
     try:
-        last: Found | None = await place.run(
-            call.reach, find, place, reader, call.request.name_or_id
-        )
+        last, asked = await poller.find(call.reach, call.request.name_or_id)
     except Refused as refused:
         if refused.reason != Reason.REASON_NOT_FOUND or until != State.STATE_DELETED:
             raise
         await _swept(row.sweep, place, call.request.name_or_id)
-        yield _gone(reader, place, call.request.name_or_id, None) + wire.as_of(asked)
+        yield _gone(reader, place, call.request.name_or_id, None) + wire.as_of(began)
         return
-    assert last is not None
     identifier, sent = last.id, b""
-    async with call.server.pollers.of(place, reader).wait(identifier) as queue:
+    async with poller.wait(identifier) as queue:
         seen: Seen | Refused = Seen(last, asked)
         while True:
             if isinstance(seen, Refused):
@@ -58,7 +56,7 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
             last = seen.found
             done = judge(reader, last, until)
             if done and until == State.STATE_READY and row.settle is not None:
-                settled = await counted(place, partial(row.settle, place, last.message))
+                settled = await counted(place, partial(row.settle, place, last))
                 done = settled is not None
                 if settled is not None:
                     last = Found(settled)

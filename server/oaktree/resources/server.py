@@ -232,6 +232,7 @@ ROW = Row(
     update=_update,
     fault=lambda message: message.fault.message,  # type: ignore[attr-defined]
     settle=promise.settle,
+    unsettled=promise.stands,
     sweep=promise.sweep,
     specials={
         "CreateServer": boot.create,
