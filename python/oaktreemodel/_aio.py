@@ -17,7 +17,7 @@ from oaktreemodel._lasting import Lasting
 from oaktreemodel._request import Requests, WithFailures, request_id_of, stay_with
 from oaktreemodel._values import OnState
 from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
-from oaktreemodel.errors import Internal, Unavailable
+from oaktreemodel.errors import Cancelled, Internal, Unavailable
 
 if TYPE_CHECKING:
     from oaktreemodel.v1.location_pb2 import Location
@@ -89,6 +89,11 @@ class Collection(Requests):
                 if is_news:
                     yield error
                 await asyncio.sleep(pause)
+            except grpc.aio.UsageError as error:
+                # So gRPC refuses a channel that was closed, here while this call had none open.
+                if not lasting.is_again:
+                    raise
+                raise Cancelled("the client was closed", code=grpc.StatusCode.CANCELLED) from error
 
     async def _list(
         self,

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import grpc
 import oaktreemodel
 import pytest
-from fake import Oaktree
+from fake import Oaktree, failure, status
 from oaktreemodel import v1
 
 README = Path(__file__).resolve().parents[1] / "README.rst"
@@ -39,13 +40,37 @@ def test_first_examples(ready: Oaktree, capsys: pytest.CaptureFixture[str], numb
     assert ready.only_call("CreateServer").request.location.cloud == "devstack"
 
 
+def test_watch(oaktree: Oaktree, capsys: pytest.CaptureFixture[str]) -> None:
+    place = v1.Location(cloud="devstack")
+    web = v1.Server(id="1", name="web", status="ACTIVE")
+    lost = status(grpc.StatusCode.UNAVAILABLE, "CLOUD_UNREACHABLE", message="no answer")
+    oaktree.answer(
+        "WatchServers",
+        [
+            v1.WatchServersResponse(location=place, servers=[web]),
+            v1.WatchServersResponse(location=place, removals=[v1.Removal(id="1", name="web")]),
+            v1.WatchServersResponse(failures=[failure("devstack", lost)]),
+            status(grpc.StatusCode.PERMISSION_DENIED),
+        ],
+    )
+    with oaktreemodel.connect(oaktree.address) as client:
+        scope = {"oaktreemodel": oaktreemodel, "cloud": client.cloud("devstack")}
+        with pytest.raises(oaktreemodel.PermissionDenied):
+            exec(examples()[2], scope)
+    assert capsys.readouterr().out.splitlines() == [
+        "web ACTIVE",
+        "web is gone",
+        "no answer (CLOUD_UNREACHABLE, in devstack)",
+    ]
+
+
 def test_stubs(ready: Oaktree) -> None:
     with oaktreemodel.connect(ready.address) as client:
         scope: dict[str, Any] = {"client": client}
-        exec(examples()[2], scope)
+        exec(examples()[3], scope)
         (batch,) = scope["batches"]
     assert batch.flavors[0].name == "m1.tiny"
 
 
 def test_there_is_no_example_that_nobody_runs() -> None:
-    assert len(examples()) == 3
+    assert len(examples()) == 4

@@ -286,6 +286,17 @@ def test_a_deadline_passes_while_the_server_is_away(connect: Connect) -> None:
         next(events)
 
 
+def test_closing_the_client_ends_it_also_while_the_server_is_away(
+    client: Any, oaktree: Oaktree
+) -> None:
+    oaktree.answer("WatchServers", [told(mark=RESET), AWAY])
+    events = client.servers.watch()
+    assert take(events, 2)[1].kind == "failed"
+    client.close()
+    with pytest.raises(oaktreemodel.Cancelled):
+        next(events)
+
+
 def test_a_watch_nobody_iterates_over_calls_nobody(client: Any, oaktree: Oaktree) -> None:
     client.servers.watch()
     assert oaktree.calls == {}
