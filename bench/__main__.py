@@ -6,9 +6,9 @@ import json
 import sys
 from pathlib import Path
 
-from bench import lists, starting
+from bench import lists, starting, waiting
 
-MEASURES = {"starting": starting.measure, "lists": lists.measure}
+MEASURES = {"starting": starting.measure, "lists": lists.measure, "waiting": waiting.measure}
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -1,0 +1,120 @@
+"""What it costs a cloud, and this oaktree, that many wait and watch.
+
+The clients run in one process of their own, over some connections, with the bare generated stubs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from bench.processes import clouds, oaktree
+from bench.result import Result
+
+SECONDS = 30
+CONNECTIONS = 10
+STREAMS = 10_000
+# A page of 1000 that is full has a next one, if only to say that it is empty.
+ONE_PAGE = 999
+# What others need for one who waits, as was measured: openstacksdk's wait_for_server asks every 5
+# seconds, gophercloud's WaitForStatus every second.
+OPENSTACKSDK, GOPHERCLOUD = 6, 30
+
+
+def _admin(path: Path, method: str, what: str, body: Any = None) -> Any:
+    """A word with the embedded cloud's admin endpoint."""
+    entry = yaml.safe_load(path.read_text())["clouds"]["modern"]
+    address = entry["auth"]["auth_url"].removesuffix("/identity/v3")
+    answer = requests.request(method, f"{address}/_admin/{what}", json=body, timeout=60)
+    answer.raise_for_status()
+    return answer.json()
+
+
+@contextmanager
+def _clients(kind: str, address: str, ids: list[str]) -> Iterator[int]:
+    """A process that opens a stream for each id at once and holds them; how many it could not."""
+    started = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "bench.waiting", kind, address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdin is not None
+    assert started.stdout is not None
+    try:
+        started.stdin.write("".join(f"{one or '-'}\n" for one in ids) + "\n")
+        started.stdin.flush()
+        line = started.stdout.readline()
+        if not line.startswith("open, but for"):
+            raise RuntimeError(f"the clients did not open their streams: {line}")
+        yield int(line.split()[-1])
+    finally:
+        started.terminate()
+        started.wait(30)
+
+
+def _waits(servers: int, waiters: int) -> int:
+    """Requests in SECONDS while so many wait for servers that stay as they are."""
+    with clouds(servers) as path:
+        ids = [server["id"] for server in _admin(path, "GET", "east/servers")][:waiters]
+        for identifier in ids:
+            _admin(path, "PATCH", f"east/servers/{identifier}", {"status": "BUILD"})
+        with oaktree(path) as (_, address), _clients("wait", address, ids):
+            _admin(path, "DELETE", "calls")
+            time.sleep(SECONDS)
+            return sum(_admin(path, "GET", "calls")["kinds"].values())
+
+
+def measure() -> Iterator[Result]:
+    for servers, waiters, goal in ((ONE_PAGE, 100, 16), (10_000, 10_000, 160)):
+        asked = _waits(servers, waiters)
+        name = f"wait: requests in {SECONDS} s, {waiters} who wait among {servers}"
+        yield Result(name, asked, "requests", goal=goal, at_most=True)
+        for peer, each in (("openstacksdk", OPENSTACKSDK), ("gophercloud", GOPHERCLOUD)):
+            yield Result(f"{name}; {peer}, quoted", asked, "requests", peer=each * waiters)
+    with clouds(0) as path, oaktree(path) as (process, address):
+        before = process.memory_mib()
+        with _clients("watch", address, [""] * STREAMS) as lost:
+            each = (process.memory_mib() - before) * 1024 / STREAMS
+    name = f"watch: lost of {STREAMS} opened at once"
+    yield Result(name, lost, "streams", goal=0, at_most=True)
+    yield Result(f"watch: memory of one of {STREAMS} streams", each, "KiB", goal=33, at_most=True)
+
+
+async def _hold(kind: str, address: str, ids: list[str]) -> None:
+    import grpc
+    from oaktreemodel.v1 import location_pb2, server_pb2, server_pb2_grpc
+
+    east = location_pb2.Location(cloud="modern", region="east")
+    # Else the channels share one connection.
+    channels = [
+        grpc.aio.insecure_channel(address, options=[("oaktree.bench", number)])
+        for number in range(CONNECTIONS)
+    ]
+    calls = []
+    for number, identifier in enumerate(ids):
+        stub: Any = server_pb2_grpc.ServerServiceStub(channels[number % CONNECTIONS])
+        if kind == "wait":
+            request: Any = server_pb2.WaitServerRequest(location=east, name_or_id=identifier)
+            calls.append(stub.WaitServer(request))
+        else:
+            calls.append(stub.WatchServers(server_pb2.WatchServersRequest(location=east)))
+    # Each is told something at once: the state it waits from, or the beginning of its watch.
+    answers = await asyncio.gather(*(call.read() for call in calls), return_exceptions=True)
+    lost = sum(1 for answer in answers if isinstance(answer, BaseException))
+    print("open, but for", lost, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    given = [line.rstrip("\n") for line in iter(sys.stdin.readline, "\n")]
+    asyncio.run(_hold(sys.argv[1], sys.argv[2], given))
