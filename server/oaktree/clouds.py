@@ -116,10 +116,12 @@ class Place:
         # Its cache serves stale answers and is not safe in threads.
         made.cache_enabled = False
         keystone_session = made.session
-        for scheme in ("http://", "https://"):
-            keystone_session.session.mount(
-                scheme, http.BoundedAdapter(self._note_change, pool_maxsize=THREADS)
-            )
+        # It outlives the connection, and others may be sending with it just now.
+        if not isinstance(keystone_session.session.get_adapter("http://"), http.BoundedAdapter):
+            for scheme in ("http://", "https://"):
+                keystone_session.session.mount(
+                    scheme, http.BoundedAdapter(self._note_change, pool_maxsize=THREADS)
+                )
         access = self._access(keystone_session)
         self.project = Project(
             id=access.project_id or "",
