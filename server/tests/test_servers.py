@@ -8,6 +8,7 @@ from typing import Any
 import oaktreemodel
 import pytest
 from oaktree.democloud import DemoCloud
+from oaktree.reader import Others
 from oaktreemodel import State
 
 from .conftest import Running, until
@@ -232,6 +233,8 @@ def test_waits_share_one_poll(client: oaktreemodel.Client, demo: DemoCloud) -> N
     waits = [_Wait(cloud, made[i % 3].id) for i in range(30)]
     until(lambda: demo.calls("modern")["GET compute /servers/{id}"] >= 30 + 6)
     started = demo.calls("modern")["GET compute /servers/{id}"]
+    # Nor does anybody's list make room for them.
+    assert not Others.serving
     # Each wait asks once to find its server; after that thirty cost no more than one a server.
     assert started <= 30 + 12
     for server in made:
