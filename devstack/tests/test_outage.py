@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import oaktreemodel
 import pytest
 from oaktreemodel import State
 
-from .conftest import DEVSTACK, PROJECTS
+from .conftest import DEVSTACK, PROJECTS, SERVER, serving
 from .itself import Itself, eventually
 
 
@@ -96,3 +98,47 @@ def test_a_list_of_all_clouds_tells_which_lack_a_service(
     unreachable = {f.cloud for f in failures if f.reason == "CLOUD_UNREACHABLE"}
     assert set(PROJECTS.values()) < unreachable
     assert "devstack-badpassword" not in unreachable
+
+
+def test_a_build_that_stops_in_the_middle(
+    other: Any, name: str, itself: Callable[[str], Itself]
+) -> None:
+    """Nothing takes the order to build until nova-compute is back; who waits sees it through."""
+    seen: list[Any] = []
+    with ThreadPoolExecutor(1) as thread:
+        with stopped("nova-compute"):
+            server = other.servers.create(name=name, **SERVER)
+            waiting = thread.submit(
+                other.servers.wait, server.id, on_state=seen.append, timeout=180
+            )
+            eventually(lambda: seen)
+            assert not waiting.done()
+        server = waiting.result(200)
+    assert (seen[0].status, server.status) == ("BUILD", "ACTIVE")
+    assert server.public_v4
+    other.servers.delete(server.id)
+    other.servers.wait(server.id, until="deleted", timeout=120)
+    assert not itself("other").called(name)
+
+
+def test_an_oaktree_that_is_killed_forgets_no_floating_ip(
+    clouds_yaml: Path, tmp_path: Path, other: Any, name: str, itself: Callable[[str], Itself]
+) -> None:
+    """What one oaktree promised the next one keeps, and clears away."""
+    log = tmp_path / "log"
+    with (
+        serving(clouds_yaml, log, signal.SIGKILL) as address,
+        oaktreemodel.connect(address) as client,
+    ):
+        server = client.cloud("devstack-other").servers.create(name=name, **SERVER)
+    server = other.servers.wait(server.id, timeout=120)
+    assert server.public_v4
+    things = itself("other").hangs_off(server.id)
+    assert sorted(kind for kind, _ in things) == ["floating IP", "port", "server"]
+    with (
+        serving(clouds_yaml, log, signal.SIGKILL) as address,
+        oaktreemodel.connect(address) as client,
+    ):
+        client.cloud("devstack-other").servers.delete(server.id)
+    other.servers.wait(server.id, until="deleted", timeout=120)
+    assert not itself("other").still(things)

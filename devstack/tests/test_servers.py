@@ -52,8 +52,9 @@ def test_an_image_and_a_flavor_are_enough(
     things = cloud.hangs_off(server.id)
     assert sorted(kind for kind, _ in things) == ["floating IP", "port", "server"]
     gone(other, cloud, server.id)
-    with pytest.raises(oaktreemodel.NotFound):
-        other.servers.get(server.id, max_age=0)
+    for again in (other.servers.get, other.servers.delete):
+        with pytest.raises(oaktreemodel.NotFound):
+            again(server.id)
 
 
 def test_without_a_floating_ip(other: Any, name: str, itself: Callable[[str], Itself]) -> None:

@@ -115,6 +115,7 @@ def test_floating_ips(other: Any, name: str, itself: Callable[[str], Itself]) ->
     assert floating.port.id == port.id == network.get_ip(floating.id).port_id
     assert other.floating_ips.wait(floating.id, timeout=60).status == "ACTIVE"
     assert floating.fixed_ip_address == port.fixed_ips[0].ip_address
+    assert other.floating_ips.get(floating.name) == other.floating_ips.get(floating.id)
     with pytest.raises(oaktreemodel.Failed) as caught:
         other.floating_ips.create(port=name, description=name)
     assert caught.value.reason == "CONFLICT"

@@ -15,7 +15,7 @@ from openstack import exceptions
 from openstack.config import OpenStackConfig
 
 from oaktree import __version__
-from oaktree.clouds import Clouds
+from oaktree.clouds import Clouds, names_of
 from oaktree.server import serve
 
 LISTEN = "127.0.0.1:50051"
@@ -88,7 +88,7 @@ def configuration(path: str | None) -> OpenStackConfig:
     present = [name for name in config._config_files if Path(name).exists()]
     if present and config.config_filename != present[0]:
         _read(present[0])
-    if not present and not config.get_cloud_names():
+    if not present and not names_of(config):
         raise OSError(
             "there is no clouds.yaml in this folder, in ~/.config/openstack or in /etc/openstack; "
             "write one, or name one with --clouds"

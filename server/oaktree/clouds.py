@@ -53,6 +53,8 @@ class Place:
         # When the last change that went through here was over, on the monotonic clock: no read may
         # show what was before it.
         self.changed = float("-inf")
+        # How far what belongs to no call reaches: to the end of this oaktree.
+        self._background = http.Reach()
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         # The services in use, and where they are.
@@ -73,7 +75,7 @@ class Place:
         """Calls the function in one of the place's threads, within the call's reach. Whatever it
         raises becomes a Refused that says where."""
         context = contextvars.copy_context()
-        context.run(http.current.set, reach)
+        context.run(http.current.set, reach or self._background)
         work = asyncio.get_running_loop().run_in_executor(
             self._threads, partial(context.run, partial(function, *args, **kwargs))
         )
@@ -89,6 +91,13 @@ class Place:
             refused = translate(error)
             service = self._service_at(_address(error))
             raise refused.at(cloud=self.cloud, region=self.region, service=service) from error
+
+    def close(self) -> None:
+        """Cuts what is still read for no call: Python waits for threads when it ends."""
+        self._background.cancel()
+        for place in self._scoped.values():
+            if place is not self:
+                place.close()
 
     def _service_at(self, url: str) -> str:
         """The service that an address belongs to; empty if it is none of those in use."""
@@ -110,9 +119,11 @@ class Place:
         # Its cache serves stale answers and is not safe in threads.
         made.cache_enabled = False
         keystone_session = made.session
-        transport = http.BoundedAdapter(self.budget, self._note_change, pool_maxsize=THREADS)
-        for scheme in ("http://", "https://"):
-            keystone_session.session.mount(scheme, transport)
+        # It outlives the connection, and others may be sending with it just now.
+        if not isinstance(keystone_session.session.get_adapter("http://"), http.BoundedAdapter):
+            transport = http.BoundedAdapter(self.budget, self._note_change, pool_maxsize=THREADS)
+            for scheme in ("http://", "https://"):
+                keystone_session.session.mount(scheme, transport)
         access = self._access(keystone_session)
         self.project = Project(
             id=access.project_id or "",
@@ -244,11 +255,15 @@ class Clouds:
     def __init__(self, config: OpenStackConfig, names: Sequence[str] = ()) -> None:
         """`names` are the clouds to serve; all that the configuration has if there are none."""
         self._config = config
-        known = [name for name in config.get_cloud_names() if name]
+        known = names_of(config)
         for name in names:
             if name not in known:
                 raise ValueError(f"no cloud {name!r} in the configuration; it has {listed(known)}")
         self.names = sorted(names or known)
+        # What OS_CLOUD says, or the only one there is.
+        self._default_cloud = str(config.default_cloud or "")
+        if len(self.names) == 1:
+            self._default_cloud = self.names[0]
         self._places: dict[str, dict[str, Place]] = {}
         self._broken: dict[str, Refused] = {}
         self._default: dict[str, str] = {}
@@ -298,6 +313,11 @@ class Clouds:
         elif len(places) == 1:
             self._default[name] = next(iter(places))
         self.profiles[name] = str(entry.get("profile") or entry.get("cloud") or "")
+
+    def close(self) -> None:
+        for places in self._places.values():
+            for place in places.values():
+                place.close()
 
     def regions(self, cloud: str) -> dict[str, Place]:
         """The regions of one cloud, by name, in the order of the configuration."""
@@ -359,11 +379,9 @@ class Clouds:
     def one(self, location: Location) -> Place:
         """The one place that a call is about; CHOICE_NEEDED, with the choices, if it is not
         clear which."""
-        cloud = location.cloud
-        if not cloud:
-            if len(self.names) != 1:
-                raise choice_needed("location.cloud", f"name a cloud: {listed(self.names)}")
-            cloud = self.names[0]
+        cloud = location.cloud or self._default_cloud
+        if not location.cloud and cloud not in self.names:
+            raise choice_needed("location.cloud", f"name a cloud: {listed(self.names)}")
         if location.region:
             return self._region(cloud, location.region)
         places = self.regions(cloud)
@@ -371,6 +389,14 @@ class Clouds:
         if default is None:
             raise choice_needed("location.region", f"name a region: {listed(places)}")
         return places[default]
+
+
+def names_of(config: OpenStackConfig) -> list[str]:
+    """The clouds of a configuration; but for the one that openstacksdk makes up."""
+    clouds = config.cloud_config["clouds"]
+    if clouds == {"defaults": config.defaults}:
+        return []
+    return [name for name in clouds if name]
 
 
 def listed(names: Any) -> str:

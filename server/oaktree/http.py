@@ -17,15 +17,18 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
+import grpc
 import requests
 from keystoneauth1.session import TCPKeepAliveAdapter
+from oaktreemodel.v1.error_pb2 import Reason
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from oaktree.budget import Budget, Turn
-from oaktree.errors import broken_off
+from oaktree.errors import Refused, broken_off
 
 # A cloud that takes the connection and then says nothing. Some real calls take half a minute.
 # How often a request is sent that the cloud puts off.
@@ -98,6 +101,22 @@ def _told_to_wait(request: requests.PreparedRequest, response: requests.Response
     if response.status_code == 429:
         return 1.0 if seconds is None else seconds
     return seconds if response.status_code == 503 and _reads(request) else None
+
+
+def _refuse_leading_away(response: requests.Response) -> None:
+    """keystoneauth follows redirects with the token, and a password, in them: not to another host,
+    nor from an encrypted connection to one that is not."""
+    if not response.is_redirect:
+        return
+    here = urlsplit(response.url)
+    there = urlsplit(urljoin(response.url, response.headers["Location"]))
+    if there.hostname != here.hostname or (here.scheme == "https" != there.scheme):
+        raise Refused(
+            grpc.StatusCode.UNKNOWN,
+            Reason.REASON_CLOUD_ERROR,
+            f"the cloud sends requests on to {there.scheme}://{there.hostname}, which may not "
+            "have its secrets: name the right address in clouds.yaml",
+        )
 
 
 def _reach_of(method: str, url: str) -> Reach | None:
@@ -176,6 +195,7 @@ class BoundedAdapter(TCPKeepAliveAdapter):
             if not kwargs.get("stream"):
                 # Read here and not later in requests, so that a body can be cut, too.
                 _ = response.content
+            _refuse_leading_away(response)
             if response.status_code in (502, 504) and not _reads(request):
                 # Said by what stands before the service: its own answer is lost.
                 raise broken_off()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import ipaddress
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -78,6 +79,8 @@ class Oaktree:
                 f"cannot listen on {address}: this oaktree does not ask who calls, and so serves "
                 "only this machine: give 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH"
             )
+        # A socket's file is its owner's alone, whatever the mask would allow.
+        mask = os.umask(0o177)
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
@@ -85,6 +88,8 @@ class Oaktree:
                 f"cannot listen on {address}: the port is in use, or the address is not this "
                 "machine's; choose another with --listen"
             ) from error
+        finally:
+            os.umask(mask)
         await self._server.start()
         for name in ("", *self._services):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -97,6 +102,7 @@ class Oaktree:
         self._shared.pollers.close()
         await self._server.stop(seconds)
         await self._shared.once.finish(seconds)
+        self._shared.clouds.close()
 
 
 async def serve(

@@ -85,7 +85,9 @@ class Service(grpc.GenericRpcHandler):
         self, rpc: models.Rpc, handler: Stream, data: bytes, context: Any
     ) -> AsyncIterator[bytes]:
         call = None
-        Others.serving += 1
+        # Who waits needs no room made for him.
+        served = rpc.verb not in ("Wait", "Watch")
+        Others.serving += served
         try:
             call = self._call(rpc, data, context)
             async for response in handler(call):
@@ -95,7 +97,7 @@ class Service(grpc.GenericRpcHandler):
         except Exception as error:
             await self._abort(context, rpc, error)
         finally:
-            Others.serving -= 1
+            Others.serving -= served
             if call is not None:
                 call.reach.cancel()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,15 @@ class Running:
             self.do(self.oaktree.stop(seconds))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Waits for something to become true."""
+    for _ in range(400):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,8 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("volumes", "create", {"name": "a", "size_gib": -1}, "size_gib"),
     ("volumes", "create", {"name": "a", "size_gib": 0}, "size_gib"),
     ("keypairs", "create", {"name": "a", "public_key": "not a key"}, "public_key"),
+    ("keypairs", "create", {"name": "oaktree-mine"}, "name"),
+    ("images", "create", {"name": "a", "properties": {"visibility": "public"}}, "properties"),
     ("ports", "create", {"network": "private", "mac_address": "12:34"}, "mac_address"),
     (
         "ports",

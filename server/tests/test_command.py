@@ -21,6 +21,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 from oaktree.democloud import DemoCloud
+from oaktreemodel.v1 import flavor_pb2, flavor_pb2_grpc
+
+from .conftest import Running, until
 
 SERVER = Path(oaktree.__file__).parent / "server.py"
 COMMANDS = {
@@ -29,13 +32,20 @@ COMMANDS = {
 }
 
 
-def start(*arguments: str | Path, command: str = "module") -> tuple[subprocess.Popen[str], str]:
+def start(
+    *arguments: str | Path,
+    command: str = "module",
+    listen: str = "127.0.0.1:0",
+    environment: dict[str, str] | None = None,
+) -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(
-        [*COMMANDS[command], "--listen", "127.0.0.1:0", *map(str, arguments)],
+        [*COMMANDS[command], "--listen", listen, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={key: value for key, value in os.environ.items() if not key.startswith("OS_")},
+        env={key: value for key, value in os.environ.items() if not key.startswith("OS_")}
+        | (environment or {}),
+        umask=0,
     )
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -119,6 +129,48 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path, case: str) -> None:
     assert process.returncode == 2
     assert "clouds.yaml" in error
     assert "Traceback" not in error
+
+
+def test_no_configuration_at_all(tmp_path: Path) -> None:
+    nothing = {"HOME": str(tmp_path), "OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml")}
+    process, error = start(environment=nothing)
+    assert process.returncode == 2
+    assert "there is no clouds.yaml" in error
+
+
+def test_what_os_cloud_says_is_the_default(clouds_yaml: Path) -> None:
+    process, address = start(
+        environment={"OS_CLIENT_CONFIG_FILE": str(clouds_yaml), "OS_CLOUD": "direct"}
+    )
+    try:
+        with grpc.insecure_channel(address) as channel:
+            request = flavor_pb2.GetFlavorRequest(name_or_id="m1.tiny")
+            found = flavor_pb2_grpc.FlavorServiceStub(channel).GetFlavor(request).flavor
+        assert found.location.cloud == "direct"
+    finally:
+        stop(process)
+
+
+def test_a_socket_is_its_owners_alone(clouds_yaml: Path, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    process, address = start("--clouds", clouds_yaml, listen=f"unix:{path}")
+    assert address == f"unix:{path}"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert stop(process) == 0
+
+
+def test_stopping_cuts_what_is_read_for_no_call(demo: DemoCloud, clouds_yaml: Path) -> None:
+    server = Running(clouds_yaml, ("modern",))
+    with oaktreemodel.connect(server.address) as client:
+        cloud = client.cloud("modern", region="west")
+        made = cloud.servers.create(name="late", image="cirros-0.6.3", flavor="m1.tiny")
+        demo.reset_calls()
+        demo.fault("modern", "silent", service="compute", times=None)
+        # What sees to the server's floating IP.
+        until(lambda: demo.traffic("modern")["in_flight"] == 1)
+    server.stop(0.1)
+    until(lambda: demo.traffic("modern")["cut"] == 1)
+    demo.remove("modern", "west", "servers", made.id)
 
 
 def test_an_unknown_cloud_is_told_the_choices(clouds_yaml: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import oaktreemodel
 import pytest
 from oaktree.democloud import DemoCloud
+from oaktree.reader import Others
 from oaktreemodel import State
 
-from .conftest import Running
+from .conftest import Running, until
 
 CLOUDS = {"modern": "east", "direct": "RegionOne", "kilo": "RegionOne"}
 IMAGE: dict[str, Any] = {"image": "cirros", "flavor": "m1.tiny"}
@@ -193,10 +194,10 @@ def test_a_floating_ip_comes_and_goes_though_the_cloud_fails_for_a_while(
     demo.fault("modern", "status", status=503, service="network", method="POST")
     server = cloud.servers.create(name="alone", **IMAGE)
     # Nobody waits for it.
-    _until(lambda: any(ip["port_id"] for ip in demo.items("modern", "east", "floatingips")))
+    until(lambda: any(ip["port_id"] for ip in demo.items("modern", "east", "floatingips")))
     demo.fault("modern", "status", status=503, service="network", method="DELETE")
     cloud.servers.delete(server.id)
-    _until(lambda: not demo.items("modern", "east", "floatingips"))
+    until(lambda: not demo.items("modern", "east", "floatingips"))
 
 
 def test_a_floating_ip_that_its_user_moved_meanwhile_stays(
@@ -230,8 +231,10 @@ def test_waits_share_one_poll(client: oaktreemodel.Client, demo: DemoCloud) -> N
         demo.alter("modern", "west", "servers", server.id, status="BEING_TELEPORTED")
     demo.reset_calls()
     waits = [_Wait(cloud, made[i % 3].id) for i in range(30)]
-    _until(lambda: demo.calls("modern")["GET compute /servers/{id}"] >= 30 + 6)
+    until(lambda: demo.calls("modern")["GET compute /servers/{id}"] >= 30 + 6)
     started = demo.calls("modern")["GET compute /servers/{id}"]
+    # Nor does anybody's list make room for them.
+    assert not Others.serving
     # Each wait asks once to find its server; after that thirty cost no more than one a server.
     assert started <= 30 + 12
     for server in made:
@@ -250,7 +253,7 @@ def test_a_wait_outlives_a_cloud_that_is_away(client: oaktreemodel.Client, demo:
     server = cloud.servers.wait(server.id, timeout=30)
     demo.alter("direct", "RegionOne", "servers", server.id, status="HARD_REBOOT")
     wait = _Wait(cloud, server.id)
-    _until(lambda: wait.seen == ["HARD_REBOOT"])
+    until(lambda: wait.seen == ["HARD_REBOOT"])
     demo.stop("direct")
     demo.start_again("direct")
     demo.alter("direct", "RegionOne", "servers", server.id, status="ACTIVE")
@@ -258,14 +261,14 @@ def test_a_wait_outlives_a_cloud_that_is_away(client: oaktreemodel.Client, demo:
     # Only a 404 says that a thing is gone.
     demo.alter("direct", "RegionOne", "servers", server.id, status="HARD_REBOOT")
     wait = _Wait(cloud, server.id, until="deleted")
-    _until(lambda: wait.seen == ["HARD_REBOOT"])
+    until(lambda: wait.seen == ["HARD_REBOOT"])
     demo.fault("direct", "status", status=400, service="compute", path="/servers/{id}")
     with pytest.raises(oaktreemodel.InvalidArgument):
         wait.result()
     # What vanishes ends a wait for ready, and one for deleted well.
     demo.alter("direct", "RegionOne", "servers", server.id, status="HARD_REBOOT")
     ready, deleted = _Wait(cloud, server.id), _Wait(cloud, server.id, until="deleted")
-    _until(lambda: bool(ready.seen and deleted.seen))
+    until(lambda: bool(ready.seen and deleted.seen))
     demo.remove("direct", "RegionOne", "servers", server.id)
     with pytest.raises(oaktreemodel.NotFound):
         ready.result()
@@ -291,13 +294,3 @@ class _Wait:
     def result(self) -> list[str]:
         self._future.result(70)
         return self.seen
-
-
-def _until(true: Any) -> None:
-    import time
-
-    for _ in range(400):
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from oaktreemodel.v1.common_pb2 import State
@@ -9,6 +10,7 @@ from openstack.image.v2 import image
 
 from oaktree.clouds import Place
 from oaktree.convert import MARK
+from oaktree.errors import invalid
 from oaktree.mapping import At
 from oaktree.row import Item, Made, Row, by_exact_name, words
 from oaktree.writes import check, deleter, refuse_both
@@ -75,7 +77,13 @@ def _fields(request: Any) -> Item:
     }
 
 
+def _refuse_base(names: Iterable[str]) -> None:
+    for name in _BASE.intersection(names):
+        raise invalid("properties", f"{name!r} is what the image service itself says of an image")
+
+
 def _create(place: Place, request: Any) -> Made:
+    _refuse_base(request.properties)
     body = _fields(request)
     body.setdefault("container_format", "bare")
     body |= dict(request.properties)
@@ -99,6 +107,7 @@ def _update(place: Place, identifier: str, request: Any) -> None:
         )
     change = request.properties
     refuse_both(change, "properties")
+    _refuse_base(change.set)
     for key, value in sorted(change.set.items()):
         op = "replace" if key in present else "add"
         patch.append({"op": op, "path": _pointer(key), "value": value})

@@ -16,12 +16,16 @@ from oaktree.mapping import At
 from oaktree.row import Made, Row
 from oaktree.writes import check
 
-# The first microversion that makes no keys any more, and the last that does.
-_MAKES_NO_KEYS, _MAKES_KEYS = "2.92", "2.91"
+# The last microversion that makes keys.
+_MAKES_KEYS = "2.91"
+# How the names of oaktree's own keypairs begin: they never show.
+_OWN = (MARK, "oaktree-")
 
 
 def _create(place: Place, request: Any) -> Made:
     adapter = place.service("compute")
+    if request.name.startswith(_OWN):
+        raise invalid("name", f"begins with {' or '.join(_OWN)}, which are kept for oaktree's own")
     if request.type not in ("", "ssh", "x509"):
         raise invalid("type", "must be ssh or x509")
     if request.type and not utils.supports_microversion(adapter, "2.2"):
@@ -69,7 +73,7 @@ ROW = Row(
     uuid_ids=False,
     list_tells_less=True,
     odd={"id": At("name"), "name": At("name")},
-    hidden=lambda item: item.get("name", "").startswith((MARK, "oaktree-")),
+    hidden=lambda item: item.get("name", "").startswith(_OWN),
     create=_create,
     needed=("name",),
     delete=_delete,
