@@ -10,9 +10,9 @@ import time
 
 from oaktreemodel.errors import Unavailable
 
-# Seconds before the first time it is made again, and at most. gRPC's own pauses between attempts to
-# connect come on top, see `_channel.py`.
-SHORTEST = 0.5
+# Bounds of a pause, in seconds. gRPC's own pauses between attempts to connect come on top, see
+# `_channel.py`.
+SHORTEST = 0.25
 LONGEST = 10.0
 
 
@@ -51,6 +51,6 @@ class Lasting:
         # A server that is lost again and again is given more and more time.
         self._losses = 1 if now - self._begun > LONGEST else self._losses + 1
         # At random, so that not all who lost it come back at once.
-        most = min(LONGEST, SHORTEST * 2.0 ** min(self._losses, 10))
-        pause = random.uniform(SHORTEST / 2, most)
+        most = min(LONGEST, SHORTEST * 2.0 ** min(self._losses + 1, 10))
+        pause = random.uniform(SHORTEST, most)
         return self._heard, pause if self._end is None else min(pause, max(0.0, self._end - now))

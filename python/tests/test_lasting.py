@@ -8,7 +8,7 @@ import grpc
 import oaktreemodel
 import pytest
 from conftest import Connect
-from fake import Oaktree, endless, status
+from fake import BOUND, Oaktree, endless, status
 from oaktreemodel import _lasting, v1
 from oaktreemodel._lasting import Lasting
 
@@ -75,7 +75,7 @@ def test_a_wait_that_fails_after_all(client: Any, oaktree: Oaktree) -> None:
 def test_a_wait_gives_up_where_there_never_was_a_server(client: Any, oaktree: Oaktree) -> None:
     oaktree.answer("WaitServer", AWAY)
     with pytest.raises(oaktreemodel.Unavailable):
-        client.servers.wait("web")
+        client.servers.wait("web", timeout=BOUND)
     assert len(oaktree.calls["WaitServer"]) == 4
 
 
@@ -100,9 +100,9 @@ def losses(lasting: Lasting, count: int) -> list[float]:
 
 def test_pauses_grow_at_random_and_are_bounded() -> None:
     runs = [losses(Lasting(None), 12) for _ in range(200)]
-    assert all(0 < pause <= _lasting.LONGEST for run in runs for pause in run)
+    assert all(_lasting.SHORTEST <= pause <= _lasting.LONGEST for run in runs for pause in run)
     assert len({run[0] for run in runs}) > 100
-    assert max(run[0] for run in runs) <= 2 * _lasting.SHORTEST
+    assert max(run[0] for run in runs) <= 4 * _lasting.SHORTEST
     assert max(run[11] for run in runs) > _lasting.LONGEST / 2
 
 
@@ -117,7 +117,7 @@ def test_a_server_that_was_there_for_long_is_asked_again_soon(
     lasting.heard()
     now += _lasting.LONGEST + 1
     _, pause = lasting.lost(oaktreemodel.Unavailable("gone"))
-    assert pause <= 2 * _lasting.SHORTEST
+    assert pause <= 4 * _lasting.SHORTEST
 
 
 def test_all_connections_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,7 +241,7 @@ def test_what_will_not_pass_is_raised(
 def test_it_gives_up_where_there_never_was_a_server(client: Any, oaktree: Oaktree) -> None:
     oaktree.answer("WatchServers", AWAY)
     with pytest.raises(oaktreemodel.Unavailable):
-        next(client.servers.watch())
+        next(client.servers.watch(timeout=fake.BOUND))
     assert len(oaktree.calls["WatchServers"]) == 4
 
 
@@ -249,7 +249,7 @@ def test_it_gives_up_where_nothing_listens(connect: Connect) -> None:
     server = Oaktree()
     server.stop()
     with pytest.raises(oaktreemodel.Unavailable, match="is oaktree running"):
-        next(connect(server.address).servers.watch())
+        next(connect(server.address).servers.watch(timeout=fake.BOUND))
 
 
 def test_a_watch_that_ends_is_a_fault(client: Any, oaktree: Oaktree) -> None:
