@@ -163,7 +163,7 @@ def test_stopping_cuts_what_is_read_for_no_call(demo: DemoCloud, clouds_yaml: Pa
     server = Running(clouds_yaml, ("modern",))
     with oaktreemodel.connect(server.address) as client:
         cloud = client.cloud("modern", region="west")
-        made = cloud.servers.create(name="late", image="cirros-0.6.3", flavor="m1.tiny")
+        made = cloud.servers.create(name="late", image="cirros", flavor="m1.tiny")
         demo.reset_calls()
         demo.fault("modern", "silent", service="compute", times=None)
         # What sees to the server's floating IP.

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import requests
+from oaktree.budget import Budget
 from oaktree.errors import Refused
 from oaktree.http import BoundedAdapter
 
@@ -45,7 +46,7 @@ def address() -> Iterator[str]:
 )
 def test_a_redirect_takes_no_token_to_another_host(address: str, location: str, away: bool) -> None:
     with requests.Session() as session:
-        session.mount("http://", BoundedAdapter(lambda: None))
+        session.mount("http://", BoundedAdapter(Budget(), lambda: None))
         headers = {"X-Auth-Token": "secret"}
         if away:
             with pytest.raises(Refused) as caught:
