@@ -115,13 +115,14 @@ async def serve(
     # them, and all that was imported, over and over for nothing.
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
-    LOG.info("serving %s on %s", ", ".join(clouds.names) or "no clouds", where)
-    print(f"oaktree serves on {where}", flush=True)
-    ready(where)
+    # Before anybody is told that it can be stopped.
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stopped.set)
+    LOG.info("serving %s on %s", ", ".join(clouds.names) or "no clouds", where)
+    print(f"oaktree serves on {where}", flush=True)
+    ready(where)
     await stopped.wait()
     LOG.info("stopping")
     await oaktree.stop()
