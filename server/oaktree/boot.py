@@ -15,9 +15,9 @@ from openstack import utils
 
 from oaktree import networks, promise, resources, validate
 from oaktree.call import Call
-from oaktree.clouds import Place
 from oaktree.errors import Refused, failed, invalid, not_offered
 from oaktree.find import find
+from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.row import Item, Made
 from oaktree.verbs import read_new

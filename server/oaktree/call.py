@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from oaktreemodel.v1.error_pb2 import QuotaExceeded
 
 from oaktree import limits
-from oaktree.clouds import Clouds, Place, place_for
+from oaktree.clouds import Clouds
 from oaktree.errors import Refused
 from oaktree.http import Reach
 from oaktree.listing import Listings
 from oaktree.models import Rpc
 from oaktree.once import Once
+from oaktree.place import Place, place_for
 from oaktree.poller import Pollers
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from oaktreemodel.v1.common_pb2 import Reference
 from openstack import exceptions, utils
 
 from oaktree import catalog, limits, networks
-from oaktree.clouds import Place
 from oaktree.errors import Refused
+from oaktree.place import Place
 from oaktree.resources import availability_zone
 from oaktree.row import Item
 from oaktree.writes import check

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oaktreemodel.v1.cloud_pb2 import CloudEndpoint
 from os_service_types import ServiceTypes
 
-from oaktree.clouds import Place
+from oaktree.place import Place
 
 _TYPES = ServiceTypes()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -168,3 +169,11 @@ def shutting_down() -> Refused:
 def rate_limited(message: str, seconds: float) -> Refused:
     retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=int(seconds)))
     return Refused(Code.RESOURCE_EXHAUSTED, Reason.REASON_RATE_LIMITED, message, details=[retry])
+
+
+def listed(names: Any) -> str:
+    """Names for a message: none as a word, many cut."""
+    names = [str(name) or "the one without a name" for name in names]
+    if not names:
+        return "none"
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from oaktree.clouds import Place
 from oaktree.errors import ambiguous, not_found
+from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.walk import items
 

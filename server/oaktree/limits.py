@@ -9,7 +9,7 @@ from oaktreemodel.v1.common_pb2 import Limit
 from oaktreemodel.v1.error_pb2 import QuotaExceeded
 from oaktreemodel.v1.limits_pb2 import ComputeLimits, Limits, NetworkLimits, VolumeLimits
 
-from oaktree.clouds import Place
+from oaktree.place import Place
 from oaktree.writes import check
 
 # Field: (the key of the most there may be, the key of what is used).

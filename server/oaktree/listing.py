@@ -15,9 +15,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from oaktree.budget import Turn
-from oaktree.clouds import Place
 from oaktree.errors import Refused
 from oaktree.http import Reach
+from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.translate import translate
 from oaktree.walk import Walk

@@ -15,8 +15,8 @@ from typing import Any
 
 from oaktreemodel.v1.error_pb2 import Reason
 
-from oaktree.clouds import Place, listed
-from oaktree.errors import Refused, choice_needed, failed
+from oaktree.errors import Refused, choice_needed, failed, listed
+from oaktree.place import Place
 from oaktree.row import Item
 from oaktree.writes import check
 

@@ -14,11 +14,11 @@ from typing import Any
 from oaktreemodel.v1.common_pb2 import State
 
 from oaktree.budget import Turn
-from oaktree.clouds import Place
 from oaktree.errors import Refused, passing, shutting_down
 from oaktree.find import find
 from oaktree.http import Reach
 from oaktree.listing import Fetch, Listing, Listings
+from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.watch import Watch
 

@@ -19,8 +19,8 @@ from google.protobuf.message import Message
 from openstack import exceptions
 
 from oaktree import networks, resources
-from oaktree.clouds import Place
 from oaktree.errors import Refused, passing
+from oaktree.place import Place
 from oaktree.reader import Found
 from oaktree.row import Item
 from oaktree.writes import check

@@ -22,9 +22,9 @@ from oaktreemodel.v1.location_pb2 import Location, Project
 from openstack import exceptions, proxy, utils
 
 from oaktree import models
-from oaktree.clouds import Place
 from oaktree.convert import MARK, Table, text
 from oaktree.errors import Refused, service_absent
+from oaktree.place import Place
 from oaktree.row import Item, Row
 from oaktree.wire import frame, unframe
 

@@ -15,9 +15,9 @@ from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import State
 from openstack import resource
 
-from oaktree.clouds import Place
 from oaktree.errors import broken_off
 from oaktree.mapping import Oddities
+from oaktree.place import Place
 
 Item: TypeAlias = dict[str, Any]
 # Given the call and the reader of its resource: the response, or an iterator of them.

@@ -13,9 +13,9 @@ from oaktreemodel.v1.location_pb2 import Location
 
 from oaktree import filters, validate, wire
 from oaktree.call import Call
-from oaktree.clouds import Place, place_for
 from oaktree.errors import Refused, not_found
 from oaktree.find import find, noun_of
+from oaktree.place import Place, place_for
 from oaktree.reader import Found, Reader
 from oaktree.row import Made
 from oaktree.translate import translate

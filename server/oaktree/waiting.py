@@ -15,9 +15,9 @@ from oaktreemodel.v1.error_pb2 import Reason
 
 from oaktree import filters, quota, wire
 from oaktree.call import Call, counted
-from oaktree.clouds import Place, place_for
 from oaktree.errors import Refused, failed, invalid, not_found
 from oaktree.find import noun_of
+from oaktree.place import Place, place_for
 from oaktree.poller import Seen
 from oaktree.reader import Found, Reader
 from oaktree.verbs import failure
@@ -43,7 +43,8 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
         return
     identifier, sent = last.id, b""
     async with poller.wait(identifier) as queue:
-        seen: Seen | Refused = Seen(last, asked)
+        # Some services show for a moment what they have deleted.
+        seen: Seen | Refused = Seen(None if last.state == State.STATE_DELETED else last, asked)
         while True:
             if isinstance(seen, Refused):
                 raise seen

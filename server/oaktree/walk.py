@@ -7,7 +7,7 @@ from typing import Any
 
 from openstack import exceptions
 
-from oaktree.clouds import Place
+from oaktree.place import Place
 from oaktree.reader import Reader, not_an_answer
 from oaktree.row import Item
 

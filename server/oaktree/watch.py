@@ -14,9 +14,9 @@ from oaktreemodel.v1.error_pb2 import Failure
 from oaktreemodel.v1.watch_pb2 import Removal, WatchMark
 
 from oaktree import wire
-from oaktree.clouds import Place
 from oaktree.errors import Refused
 from oaktree.filters import Test
+from oaktree.place import Place
 from oaktree.reader import Found
 
 # The fields of a watch's response that are not as in other responses.

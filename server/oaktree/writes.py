@@ -14,11 +14,11 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from openstack import exceptions, resource, utils
 
-from oaktree.clouds import Place
 from oaktree.convert import MARK
 from oaktree.errors import ambiguous, invalid, not_found, not_offered
 from oaktree.find import find
 from oaktree.mapping import UNIT, Component, components, names
+from oaktree.place import Place
 from oaktree.row import Made
 
 # Turns the name or id that a user gave in a field into the id.

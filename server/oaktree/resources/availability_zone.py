@@ -12,7 +12,7 @@ from openstack import exceptions
 
 from oaktree import filters, wire
 from oaktree.call import Call
-from oaktree.clouds import Place
+from oaktree.place import Place
 from oaktree.verbs import over_places
 from oaktree.writes import check
 

@@ -12,8 +12,8 @@ from oaktreemodel.v1.common_pb2 import State
 
 from oaktree import capabilities, catalog, filters, wire
 from oaktree.call import Call
-from oaktree.clouds import Place
 from oaktree.errors import Refused
+from oaktree.place import Place
 
 
 async def list_clouds(call: Call, reader: Any) -> AsyncIterator[bytes]:

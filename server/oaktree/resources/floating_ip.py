@@ -15,9 +15,9 @@ from openstack.network.v2 import floating_ip
 
 from oaktree import networks
 from oaktree.call import Call
-from oaktree.clouds import Place, listed
-from oaktree.errors import choice_needed, failed, invalid, not_offered, service_absent
+from oaktree.errors import choice_needed, failed, invalid, listed, not_offered, service_absent
 from oaktree.mapping import At
+from oaktree.place import Place
 from oaktree.reader import Reader
 from oaktree.row import Item, Made, Row
 from oaktree.translate import translate

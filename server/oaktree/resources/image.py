@@ -8,10 +8,10 @@ from typing import Any
 from oaktreemodel.v1.common_pb2 import State
 from openstack.image.v2 import image
 
-from oaktree.clouds import Place
 from oaktree.convert import MARK
 from oaktree.errors import invalid
 from oaktree.mapping import At
+from oaktree.place import Place
 from oaktree.row import Item, Made, Row, by_exact_name, words
 from oaktree.writes import check, deleter, refuse_both
 

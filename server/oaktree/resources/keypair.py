@@ -9,10 +9,10 @@ from oaktreemodel.v1.keypair_pb2 import CreateKeypairResponse
 from openstack import exceptions, utils
 from openstack.compute.v2 import keypair
 
-from oaktree.clouds import Place
 from oaktree.convert import MARK
 from oaktree.errors import invalid, not_offered
 from oaktree.mapping import At
+from oaktree.place import Place
 from oaktree.row import Made, Row
 from oaktree.writes import check
 

@@ -14,10 +14,10 @@ from openstack.compute.v2 import server
 
 from oaktree import addresses, boot, networks, promise
 from oaktree.call import Call
-from oaktree.clouds import Place
 from oaktree.convert import as_bool, text
 from oaktree.find import find
 from oaktree.mapping import At, Nowhere, Whole
+from oaktree.place import Place
 from oaktree.reader import Reader
 from oaktree.row import Item, Row, words
 from oaktree.verbs import act

@@ -8,10 +8,10 @@ from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import State
 from openstack.block_storage.v3 import volume
 
-from oaktree.clouds import Place
 from oaktree.convert import put_reference
 from oaktree.errors import invalid
 from oaktree.mapping import At, Nowhere, Whole
+from oaktree.place import Place
 from oaktree.row import Item, Made, Row, by_exact_name, words
 from oaktree.writes import attributes, change_metadata, deleter, named
 

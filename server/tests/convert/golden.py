@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 from google.protobuf.message import Message
 from oaktree.budget import Budget
-from oaktree.clouds import Place
 from oaktree.networks import Networks, Settings
+from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.resources import readers
 from oaktree.resources import server as servers

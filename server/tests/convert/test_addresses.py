@@ -13,8 +13,8 @@ import pytest
 import yaml
 from oaktree.addresses import Addresses, choose
 from oaktree.budget import Budget
-from oaktree.clouds import Place
 from oaktree.networks import Networks, Settings
+from oaktree.place import Place
 from oaktree.row import Item
 from openstack.cloud import meta
 from openstack.config import OpenStackConfig

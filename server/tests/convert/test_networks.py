@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from oaktree.budget import Budget
-from oaktree.clouds import Place
 from oaktree.errors import Refused
 from oaktree.networks import Networks, Settings
+from oaktree.place import Place
 from oaktree.row import Item
 from oaktreemodel.v1.error_pb2 import Reason
 

@@ -123,9 +123,7 @@ def test_networks_of_ones_own(conn: Any) -> None:
 
 
 def test_actions_and_metadata(conn: Any) -> None:
-    server = conn.create_server(
-        "one", image="cirros", flavor="m1.tiny", wait=True, auto_ip=False
-    )
+    server = conn.create_server("one", image="cirros", flavor="m1.tiny", wait=True, auto_ip=False)
     assert "one login:" in conn.get_server_console("one")
     conn.compute.stop_server(server)
     conn.compute.wait_for_server(server, "SHUTOFF", wait=10)

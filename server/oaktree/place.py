@@ -1,0 +1,264 @@
+"""Places: a cloud's region seen from one project. What calls go to, and where their threads are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import re
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+import grpc
+from keystoneauth1.access import AccessInfo
+from keystoneauth1.exceptions import EndpointNotFound
+from oaktreemodel.v1.error_pb2 import Reason
+from oaktreemodel.v1.location_pb2 import Location, Project
+from openstack import exceptions, proxy
+from openstack.config.cloud_region import CloudRegion
+from openstack.connection import Connection
+
+from oaktree import http
+from oaktree.budget import Budget
+from oaktree.errors import Refused, service_absent
+from oaktree.translate import translate
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# A place's own, so that one cloud that hangs holds up nobody else's calls.
+THREADS = 8
+
+
+class Place:
+    """One region of one cloud, seen from one project: what a call goes to.
+
+    It connects on first use and again after a failure, so that a cloud that is down at start, or
+    comes back elsewhere, is no case of its own.
+    """
+
+    def __init__(self, cloud: str, region: str, config: CloudRegion, budget: Budget) -> None:
+        """`budget` is the cloud's, shared by all its places."""
+        self.cloud = cloud
+        self.region = region
+        self.config = config
+        self.budget = budget
+        self.project = Project()
+        # When the last change that went through here was over, on the monotonic clock: no read may
+        # show what was before it.
+        self.changed = float("-inf")
+        # How far what belongs to no call reaches: to the end of this oaktree.
+        self._background = http.Reach()
+        self._lock = threading.RLock()
+        self._connection: Connection | None = None
+        # The services in use, and where they are.
+        self._ready: dict[str, str] = {}
+        self._scoped: dict[tuple[str, ...], Place] = {}
+        self._kept: dict[str, tuple[float, Any]] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
+
+    def __repr__(self) -> str:
+        return f"<Place {self.cloud}/{self.region}>"
+
+    def location(self) -> Location:
+        return Location(cloud=self.cloud, region=self.region, project=self.project)
+
+    async def run(
+        self, reach: http.Reach | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Calls the function in one of the place's threads, within the call's reach. Whatever it
+        raises becomes a Refused that says where."""
+        context = contextvars.copy_context()
+        context.run(http.current.set, reach or self._background)
+        work = asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(context.run, partial(function, *args, **kwargs))
+        )
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if reach is not None:
+                reach.cancel()
+            # Nobody waits any more for how it ends.
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise
+        except Exception as error:
+            refused = translate(error)
+            service = self._service_at(_address(error))
+            raise refused.at(cloud=self.cloud, region=self.region, service=service) from error
+
+    def close(self) -> None:
+        """Cuts what is still read for no call: Python waits for threads when it ends."""
+        self._background.cancel()
+        for place in self._scoped.values():
+            if place is not self:
+                place.close()
+
+    def _service_at(self, url: str) -> str:
+        """The service that an address belongs to; empty if it is none of those in use."""
+        return next((name for name, at in tuple(self._ready.items()) if url.startswith(at)), "")
+
+    # What follows runs in threads.
+
+    def _note_change(self) -> None:
+        self.changed = time.monotonic()
+
+    def connection(self) -> Connection:
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection
+
+    def _connect(self) -> Connection:
+        made = Connection(config=self.config, strict_proxies=True)
+        # Its cache serves stale answers and is not safe in threads.
+        made.cache_enabled = False
+        keystone_session = made.session
+        # It outlives the connection, and others may be sending with it just now.
+        if not isinstance(keystone_session.session.get_adapter("http://"), http.BoundedAdapter):
+            transport = http.BoundedAdapter(self.budget, self._note_change, pool_maxsize=THREADS)
+            for scheme in ("http://", "https://"):
+                keystone_session.session.mount(scheme, transport)
+        access = self._access(keystone_session)
+        self.project = Project(
+            id=access.project_id or "",
+            name=access.project_name or "",
+            domain_id=access.project_domain_id or "",
+            domain_name=access.project_domain_name or "",
+        )
+        return made
+
+    @staticmethod
+    def _access(session: Any) -> AccessInfo:
+        access: AccessInfo = session.auth.get_access(session)
+        return access
+
+    def catalog(self) -> AccessInfo:
+        """What the token says of the caller and the catalog, once the identity service has
+        answered: a token at hand says nothing of whether the cloud is there now."""
+        session: Any = self.connection().session
+        session.get(session.auth.auth_url, authenticated=False, raise_exc=False)
+        return self._access(session)
+
+    def service(self, name: str) -> proxy.Proxy:
+        """openstacksdk's proxy of a service, such as "compute"; SERVICE_ABSENT if the region's
+        catalog has none. Made under a lock, since openstacksdk makes them without."""
+        with self._lock:
+            conn = self.connection()
+            try:
+                made: proxy.Proxy = getattr(conn, name)
+                if name not in self._ready:
+                    self._check(made, name)
+            except (EndpointNotFound, exceptions.ServiceDisabledException) as error:
+                raise service_absent(name) from error
+            except exceptions.NotSupported as error:
+                # What a service that is down looks like to openstacksdk: no versions at all.
+                self.forget()
+                raise Refused(
+                    grpc.StatusCode.UNAVAILABLE,
+                    Reason.REASON_CLOUD_UNREACHABLE,
+                    f"the {name} service does not say which versions it speaks",
+                    {"service": name},
+                ) from error
+            except Exception:
+                self.forget()
+                raise
+            return made
+
+    def _check(self, made: proxy.Proxy, name: str) -> None:
+        if made.get_endpoint_data() is None:
+            raise EndpointNotFound
+        # Retries are oaktree's, which knows how long its caller waits; openstacksdk sleeps.
+        made.status_code_retries = 0
+        self._ready[name] = str(made.get_endpoint() or "")
+
+    def kept(self, what: str, seconds: float, read: Callable[[], T]) -> T:
+        """What was read of the place no longer than so many seconds ago, or is read now."""
+        known = self._kept.get(what)
+        if known is not None and time.monotonic() - known[0] < seconds:
+            found: T = known[1]
+            return found
+        asked = time.monotonic()
+        found = read()
+        self._kept[what] = (asked, found)
+        return found
+
+    def has_service(self, name: str) -> bool:
+        try:
+            self.service(name)
+        except Refused as refused:
+            if refused.reason == Reason.REASON_SERVICE_ABSENT:
+                return False
+            raise
+        return True
+
+    def forget(self) -> None:
+        """Connects anew at the next use: what a connection has found out stays with it for good."""
+        with self._lock:
+            self._connection = None
+            self._ready.clear()
+
+    def scoped(self, project: Project) -> Place:
+        """The same region seen from another project of the same user: one place a project, however
+        it is named."""
+        key = (project.id, project.name, project.domain_id, project.domain_name)
+        with self._lock:
+            if key not in self._scoped:
+                auth = {
+                    "project_id": project.id or None,
+                    "project_name": project.name or None,
+                    "project_domain_id": project.domain_id or None,
+                    "project_domain_name": project.domain_name or None,
+                }
+                if not project.id and not (project.domain_id or project.domain_name):
+                    own = self.connection().config.config.get("auth", {})
+                    auth["project_domain_id"] = own.get("project_domain_id")
+                    auth["project_domain_name"] = own.get("project_domain_name")
+                config = self.connection().connect_as(**auth).config
+                scoped = Place(self.cloud, self.region, config, self.budget)
+                # Kept only if there is such a project for this user.
+                scoped.connection()
+                known = (self, *self._scoped.values())
+                same = (place for place in known if place.project.id == scoped.project.id)
+                self._scoped[key] = next(same, scoped)
+            return self._scoped[key]
+
+
+def _address(error: BaseException | None) -> str:
+    """Where the request went that failed; empty if none is known. Of a connection that failed,
+    keystoneauth tells it only in the exception that it made its own from."""
+    while error is not None:
+        request = getattr(error, "request", None)
+        url = getattr(error, "url", None) or getattr(request, "url", None)
+        if url:
+            return str(url)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+async def place_for(place: Place, location: Location) -> Place:
+    """The place as seen from the project that the request asks for."""
+    if not location.HasField("project") or not (location.project.id or location.project.name):
+        return place
+    wanted = Project()
+    wanted.CopyFrom(location.project)
+    if not wanted.id and _ID.fullmatch(wanted.name):
+        # Wrappers take a name or an id in one argument.
+        wanted.id, wanted.name = wanted.name, ""
+    if _is(place.project, wanted):
+        return place
+    return await place.run(None, place.scoped, wanted)
+
+
+def _is(project: Project, wanted: Project) -> bool:
+    """Whether a project is the one that a request names."""
+    if wanted.id or not project.id:
+        return bool(wanted.id) and wanted.id == project.id
+    # In two domains there may be two of one name.
+    return (
+        wanted.name == project.name
+        and wanted.domain_id in ("", project.domain_id)
+        and wanted.domain_name in ("", project.domain_name)
+    )
