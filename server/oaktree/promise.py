@@ -74,6 +74,10 @@ def _step(place: Place, server_id: str) -> bool:
     server = server_item(place, server_id)
     if server is None or server["status"] in ("ERROR", "DELETED", "SOFT_DELETED"):
         return True
+    # Neutron fails over a port that is deleted while it is given a floating IP, and so Nova over
+    # the server.
+    if server.get("OS-EXT-STS:task_state") in ("deleting", "soft-deleting"):
+        return True
     network = server["metadata"].get(AUTO_IP)
     if not network:
         return True
