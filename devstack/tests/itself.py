@@ -73,7 +73,12 @@ class Itself:
         return {key: word for key, word in things.items() if key[1] in ids[key[0]]}
 
     def delete(self, things: dict[tuple[str, str], str]) -> None:
-        """Deletes what a test that failed left. What goes by itself meanwhile is as well."""
+        """Deletes what a test that failed left, and the floating IPs that oaktree made for it. What
+        goes by itself meanwhile is as well."""
+        servers = [identifier for kind, identifier in things if kind == "server"]
+        for floating in self.things("floating IP") if servers else ():
+            if (floating.description or "").removeprefix("oaktree server=") in servers:
+                things = {("floating IP", str(floating.id)): "of a server", **things}
         for kind, (service, _, deletion) in KINDS.items():
             some = {key: word for key, word in things.items() if key[0] == kind}
             for _, identifier in some:
