@@ -15,11 +15,12 @@ from openstack import utils
 
 from oaktree import networks, promise, resources, validate
 from oaktree.call import Call
-from oaktree.errors import Refused, failed, invalid, not_offered
+from oaktree.errors import Refused, failed, invalid, not_offered, passing
 from oaktree.find import find
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.row import Item, Made
+from oaktree.translate import translate
 from oaktree.verbs import read_new
 from oaktree.writes import named, require
 
@@ -259,5 +260,11 @@ async def delete(call: Call, reader: Reader) -> bytes:
 
 
 def _delete(place: Place, server_id: str) -> None:
-    promise.remember(place, server_id)
+    try:
+        promise.remember(place, server_id)
+    except Exception as error:
+        # That its floating IPs cannot be looked at now is no reason to keep the server: the sweep
+        # finds those that lead to nothing.
+        if not passing(translate(error)):
+            raise
     place.service("compute").delete_server(server_id, ignore_missing=False)  # type: ignore[attr-defined]

@@ -50,7 +50,10 @@ class Call:
         # A place knows its project only once it has connected, and the id is scoped to that.
         await place.run(self.reach, place.connection)
         scope = (self.rpc.name, place.cloud, place.region, place.project.id)
-        return await self.server.once.run(scope, self.request, lambda: counted(place, work))
+        try:
+            return await self.server.once.run(scope, self.request, lambda: counted(place, work))
+        finally:
+            self.server.pollers.hurry(place)
 
 
 async def counted(place: Place, work: Callable[[], Awaitable[T]]) -> T:

@@ -104,7 +104,7 @@ def _read(path: str) -> None:
         except yaml.MarkedYAMLError as error:
             # Never the text itself, which may be a password.
             line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
-            raise ValueError(f"{path} is not YAML: line {line}: {error.problem}") from None
+            raise ValueError(f"{path} is not YAML: see line {line}") from None
         except (yaml.YAMLError, UnicodeDecodeError):
             raise ValueError(f"{path} is not YAML") from None
 

@@ -78,10 +78,9 @@ class Clouds:
         for region in regions:
             config = self._config.get_one(cloud=name, region_name=region)
             # Without auth openstacksdk would go on to talk to a cloud as nobody.
-            if not config.config.get("auth") and config.config.get("auth_type") not in (
-                "none",
-                "v3oidcdeviceauthz",
-            ):
+            if config.config.get("auth_type") in ("none", "http_basic", "admin_token"):
+                raise exceptions.ConfigException("its auth_type has no project and no catalog")
+            if not config.config.get("auth"):
                 raise exceptions.ConfigException("it has no auth")
             config.get_auth()
             places[region] = Place(name, region, config, budget)

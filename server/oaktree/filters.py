@@ -6,6 +6,7 @@ descriptor, so that a mistyped one is an error and not an empty list.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -32,11 +33,11 @@ def compile_all(descriptor: Descriptor, filters: Sequence[Filter]) -> Test | Non
     return lambda message: all(test(message) for test in tests)
 
 
-def wanted(descriptor: Descriptor, request: Any) -> Test | None:
+def wanted(descriptor: Descriptor, request: Any, zoned: bool) -> Test | None:
     """What a List or Watch is to show: its filters, and the zone of its location, which only
-    filters. None: everything."""
+    filters, and only what is in zones. None: everything."""
     test, zone = compile_all(descriptor, request.where), request.location.zone
-    if not zone:
+    if not zone or not zoned:
         return test
     return lambda message: (
         message.location.zone == zone and (test is None or test(message))  # type: ignore[attr-defined]
@@ -73,7 +74,7 @@ def _canonical(value: str, enum: EnumDescriptor | None, where: str) -> str:
     as good as its name."""
     if enum is None:
         return value
-    if value.isdecimal() and int(value) in enum.values_by_number:
+    if re.fullmatch(r"[0-9]{1,9}", value) and int(value) in enum.values_by_number:
         return str(enum.values_by_number[int(value)].name)
     prefix = str(enum.values_by_number[0].name).removesuffix("UNSPECIFIED")
     upper = value.upper()

@@ -70,6 +70,15 @@ class Reach:
         with self._lock:
             self._reading.pop(threading.get_ident(), None)
 
+    def give_up(self, connection: HTTPConnection) -> bool:
+        """Another call is about to use the connection. Whether this one has cut it meanwhile."""
+        with self._lock:
+            for thread, reading in list(self._reading.items()):
+                if reading is connection:
+                    del self._reading[thread]
+                    return self.cancelled
+            return False
+
     def cancel(self) -> None:
         """Ends the call's reads: the threads that wait in them go on with an error at once."""
         with self._lock:
@@ -129,8 +138,14 @@ def _reach_of(method: str, url: str) -> Reach | None:
 class _Registered:
     """A connection that tells the call it works for that it does."""
 
+    _former: Reach | None = None
+
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         reach = _reach_of(method, url)
+        # It goes back to its pool a moment before the call that used it lets go of it.
+        if self._former is not None and self._former.give_up(self):  # type: ignore[arg-type]
+            self.close()  # type: ignore[attr-defined]
+        self._former = reach
         if reach is not None:
             reach.enter(self)  # type: ignore[arg-type]
         super().request(method, url, *args, **kwargs)  # type: ignore[misc]
@@ -152,6 +167,9 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
+_POOLS = {"http": _Pool, "https": _TlsPool}
+
+
 class BoundedAdapter(TCPKeepAliveAdapter):
     """Requests' transport, with the deadline and the cancellation of the call it works for.
 
@@ -166,7 +184,12 @@ class BoundedAdapter(TCPKeepAliveAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any

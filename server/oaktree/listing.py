@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from oaktree.budget import Turn
-from oaktree.errors import Refused
+from oaktree.errors import Refused, shutting_down
 from oaktree.http import Reach
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
@@ -75,7 +76,8 @@ class Fetch:
                     yield self.pages[number]
                     number += 1
                 if self.error is not None:
-                    raise self.error
+                    # One of its own for each: a traceback is written into it.
+                    raise replace(self.error)
                 if self.done:
                     return
                 await self._more.wait()
@@ -137,6 +139,9 @@ class Listing:
                 fetch.progress()
         except Exception as error:
             fetch.error = translate(error)
+        except asyncio.CancelledError:
+            fetch.error = shutting_down()
+            raise
         finally:
             fetch.done = True
             fetch.progress()
@@ -174,6 +179,8 @@ class Listing:
     def _forget(self) -> None:
         if self._task is None:
             self._current = None
+        else:
+            self._keep()
 
 
 class Listings:

@@ -17,11 +17,14 @@ from oaktreemodel.v1.error_pb2 import Reason
 
 from oaktree.errors import Refused, choice_needed, failed, listed
 from oaktree.place import Place
+from oaktree.reader import next_query
 from oaktree.row import Item
 from oaktree.writes import check
 
 # Networks are made seldom; servers are listed often.
 KEPT_SECONDS = 60.0
+# More than this is no list of a project's networks, but one that leads back to itself.
+PAGES = 1000
 
 
 @dataclass
@@ -199,10 +202,16 @@ def _read(place: Place) -> Networks:
         return found
     adapter = place.service("network")
 
-    def get(path: str, key: str, **query: str) -> list[Any]:
-        answer = check(adapter.get(path, params=query)).json()[key]
-        assert isinstance(answer, list)
-        return answer
+    def get(path: str, key: str) -> list[Any]:
+        items: list[Any] = []
+        query: dict[str, str] | None = {}
+        for _ in range(PAGES):
+            answer = check(adapter.get(path, params=query)).json()
+            items += answer[key]
+            query = next_query(answer, key)
+            if query is None:
+                break
+        return items
 
     found.present = True
     found.networks = get("/networks", "networks")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -30,7 +29,6 @@ KEPT = 10_000
 class _Made:
     digest: bytes
     task: asyncio.Task[bytes]
-    at: float
 
 
 class Once:
@@ -54,7 +52,7 @@ class Once:
         digest = hashlib.sha256(named.SerializeToString(deterministic=True)).digest()
         made = self._made.get(key)
         if made is None:
-            made = _Made(digest, self.keep(work()), time.monotonic())
+            made = _Made(digest, self.keep(work()))
             self._made[key] = made
             made.task.add_done_callback(lambda task: self._ended(key, task))
         elif made.digest != digest:
@@ -81,13 +79,10 @@ class Once:
     def _ended(self, key: tuple[Any, ...], task: asyncio.Task[bytes]) -> None:
         if task.cancelled() or task.exception() is not None:
             self._made.pop(key, None)
-        now = time.monotonic()
-        while self._made:
-            oldest = next(iter(self._made.values()))
-            if not oldest.task.done() or (
-                len(self._made) <= KEPT and now - oldest.at < KEPT_SECONDS
-            ):
-                return
+        else:
+            # Answers may hold secrets: they go in time, whether or not more changes come.
+            task.get_loop().call_later(KEPT_SECONDS, self._made.pop, key, None)
+        while len(self._made) > KEPT and next(iter(self._made.values())).task.done():
             self._made.popitem(last=False)
 
     async def finish(self, seconds: float) -> None:

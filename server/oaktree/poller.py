@@ -20,6 +20,7 @@ from oaktree.http import Reach
 from oaktree.listing import Fetch, Listing, Listings
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
+from oaktree.translate import translate
 from oaktree.watch import Watch
 
 LOG = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ class Poller:
         self._known: dict[str, Found] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._hurried = False
+        self._ending: Refused | None = None
         # Those who are about to wait, once they know for what.
         self._arriving = 0
 
@@ -85,6 +88,8 @@ class Poller:
     async def wait(self, identifier: str) -> AsyncIterator[asyncio.Queue[Seen | Refused]]:
         """A queue of what is seen of one thing, asked for after this call began; a Refused ends
         it."""
+        if self._ending is not None:
+            raise self._ending
         queue: asyncio.Queue[Seen | Refused] = asyncio.Queue()
         self._waits.setdefault(identifier, set()).add(queue)
         self._begin()
@@ -100,6 +105,8 @@ class Poller:
     async def watch(self, watch: Watch) -> AsyncIterator[None]:
         """Gives the watch everything there is, asked for after this call began, and then what
         changes."""
+        if self._ending is not None:
+            raise self._ending
         self._watches.add(watch)
         self._begin()
         # It must not wait for the end of a pause that is meant for those who have all.
@@ -114,6 +121,8 @@ class Poller:
             self._task = asyncio.create_task(self._run())
 
     def end(self, why: Refused) -> None:
+        """Tells all who wait and watch, also those who are about to, that no more will come."""
+        self._ending = why
         for queues in self._waits.values():
             for queue in queues:
                 queue.put_nowait(why)
@@ -136,15 +145,31 @@ class Poller:
                     LOG.info("poll of %s %s: %s", self._place, self._reader.row.noun, refused)
                     pause = min(pause * 2, SLOWEST)
                     self._fail(refused, waiting, watching)
-                try:
-                    async with asyncio.timeout(pause):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                await self._rest(pause)
+        except Exception as error:
+            # A fault of ours: nobody shall wait in vain for what will not come.
+            self.end(translate(error))
         finally:
             self._task = None
             self._known = {}
             self._ended()
+
+    async def _rest(self, pause: float) -> None:
+        """Waits for the next poll's time; for less where somebody came, or something changed."""
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        if self._hurried:
+            self._hurried = False
+            await asyncio.sleep(SINGLE)
+
+    def hurry(self) -> None:
+        """A change went through this oaktree: those who watch are told soon."""
+        if self._watches:
+            self._hurried = True
+            self._wake.set()
 
     def _fail(self, refused: Refused, waiting: dict[str, list[Any]], watching: list[Watch]) -> None:
         if not passing(refused):
@@ -222,8 +247,11 @@ class Pollers:
     def __init__(self, listings: Listings) -> None:
         self._listings = listings
         self._pollers: dict[tuple[Any, ...], Poller] = {}
+        self._closed = False
 
     def of(self, place: Place, reader: Reader, everybody: bool = False) -> Poller:
+        if self._closed:
+            raise shutting_down()
         key = (place, reader.row.noun, everybody)
         if key not in self._pollers:
             listing = self._listings.of(place, reader, everybody)
@@ -232,8 +260,15 @@ class Pollers:
 
     def close(self) -> None:
         """Ends every wait and watch: this oaktree is shutting down."""
+        self._closed = True
         for poller in self._pollers.values():
             poller.end(shutting_down())
+
+    def hurry(self, place: Place) -> None:
+        """A change went through this oaktree there."""
+        for (where, *_), poller in self._pollers.items():
+            if where is place:
+                poller.hurry()
 
     def _forget(self, key: tuple[Any, ...]) -> None:
         self._pollers.pop(key, None)

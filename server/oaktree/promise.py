@@ -32,6 +32,9 @@ MADE_IP = "oaktree_floating_ip"
 # Nova shows a floating IP this much later, at the most.
 LAG_SECONDS = 10.0
 _KEPT: dict[tuple[Place, str], float] = {}
+# The floating IPs that keep no description, from their making until the server's metadata tells
+# whose they are: what its user attached must not be taken for oaktree's.
+_MADE: dict[tuple[Place, str], str] = {}
 # How long the process that took a Create or a Delete sees to the floating IP.
 PATIENCE_SECONDS = 600.0
 # Nova makes a server's port within the first second of its build.
@@ -89,9 +92,10 @@ def _step(place: Place, server_id: str) -> bool:
         return False
     compute = place.service("compute")
     path = f"/servers/{server_id}/metadata"
-    if floating is not None and "description" not in floating:
+    if floating is not None and _MADE.get((place, server_id)) == floating["id"]:
         body = {"metadata": {MADE_IP: floating["id"]}}
         check(compute.post(path, json=body))
+        del _MADE[place, server_id]
     # While it stands, a floating IP that its user removed would come back.
     response = compute.delete(f"{path}/{AUTO_IP}")
     if response.status_code == 409:
@@ -136,12 +140,16 @@ def _floating_ip(place: Place, server_id: str, network: str) -> Any:
         return ""
     if response.status_code == 404 and "ExternalGatewayForFloatingIPNotFound" in response.text:
         return None
-    return check(response).json()["floatingip"]
+    floating = check(response).json()["floatingip"]
+    if not known.keeps_descriptions:
+        _MADE[place, server_id] = floating["id"]
+    return floating
 
 
 def stands(item: Item) -> bool:
     """Whether a server was promised a floating IP that it has not got yet, or not for sure."""
-    return AUTO_IP in (item.get("metadata") or ())
+    metadata = item.get("metadata")
+    return isinstance(metadata, dict) and AUTO_IP in metadata
 
 
 async def settle(place: Place, found: Found) -> Message | None:

@@ -147,16 +147,7 @@ class Reader:
         if self.row.wrapped:
             items = [item.get(self.row.item_key, item) for item in items]
         items = [item for item in items if not self.row.hidden(item)]
-        return items, self._next(data)
-
-    def _next(self, data: Item) -> dict[str, str] | None:
-        """The next page's query. Of a next link only the query is taken: clouds behind proxies
-        put hosts there that nobody can reach."""
-        link = data.get("next")
-        for entry in data.get(f"{self.row.key}_links") or ():
-            if entry.get("rel") == "next":
-                link = entry.get("href")
-        return dict(parse_qsl(urlsplit(link).query)) if link else None
+        return items, next_query(data, self.row.key)
 
     def query(self, place: Place, everybody: bool, extra: Mapping[str, str]) -> dict[str, str]:
         found = {**self.row.query, **extra}
@@ -233,6 +224,16 @@ class Reader:
             if len(found) % SLICE == 0 and Others.serving > 1:
                 time.sleep(PAUSE_SECONDS)
         return found
+
+
+def next_query(data: Item, key: str) -> dict[str, str] | None:
+    """The query of a list's next page; None after the last. Of a next link only the query is
+    taken: clouds behind proxies put hosts there that nobody can reach."""
+    link = data.get("next")
+    for entry in data.get(f"{key}_links") or ():
+        if entry.get("rel") == "next":
+            link = entry.get("href")
+    return dict(parse_qsl(urlsplit(link).query)) if link else None
 
 
 def not_an_answer(row: Row) -> Refused:

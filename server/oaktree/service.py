@@ -20,7 +20,7 @@ from oaktreemodel.v1.error_pb2 import Reason
 
 from oaktree import models, validate
 from oaktree.call import Call, Server
-from oaktree.errors import Refused
+from oaktree.errors import Refused, reason_word
 from oaktree.http import Reach
 from oaktree.reader import Others
 from oaktree.translate import translate
@@ -104,5 +104,7 @@ class Service(grpc.GenericRpcHandler):
     @staticmethod
     async def _abort(context: Any, rpc: models.Rpc, error: Exception) -> None:
         refused = translate(error)
-        LOG.info("%s: %s: %s", rpc.name, refused.code.name, refused.message)
+        # The message may quote a request or a cloud, and so what nobody else may read.
+        LOG.info("%s: %s %s", rpc.name, refused.code.name, reason_word(refused.reason))
+        LOG.debug("%s: %s", rpc.name, refused.message)
         await context.abort_with_status(rpc_status.to_status(refused.status()))

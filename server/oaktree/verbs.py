@@ -27,7 +27,7 @@ MAX_AGE = 2.0
 
 async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     """Every place's items as they arrive, and a Failure for each place that has none to give."""
-    test = filters.wanted(reader.descriptor, call.request)
+    test = filters.wanted(reader.descriptor, call.request, bool(reader.row.zone_key))
 
     everybody = getattr(call.request, "all_projects", False)
 

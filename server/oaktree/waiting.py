@@ -127,7 +127,7 @@ async def watch(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     """What there is in every place that the call covers, and then every change, until the caller
     leaves."""
     location = call.request.location
-    test = filters.wanted(reader.descriptor, call.request)
+    test = filters.wanted(reader.descriptor, call.request, bool(reader.row.zone_key))
     everybody = getattr(call.request, "all_projects", False)
     places, failures = call.server.clouds.every(location)
     for where, refused in failures:

@@ -18,7 +18,7 @@ from oaktree.writes import check
 
 
 async def list_zones(call: Call, reader: Any) -> AsyncIterator[bytes]:
-    test = filters.wanted(AvailabilityZone.DESCRIPTOR, call.request)
+    test = filters.wanted(AvailabilityZone.DESCRIPTOR, call.request, zoned=True)
 
     async def one(place: Place) -> AsyncIterator[bytes]:
         asked = time.time()
