@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import orjson
@@ -102,7 +102,7 @@ def measure() -> Iterator[Result]:
 
 
 if __name__ == "__main__":
-    sides = {
+    sides: dict[str, Callable[[str], dict[str, float]]] = {
         "oaktree": _through_oaktree,
         "openstacksdk": _through_openstacksdk,
         "openstacksdk-bare": partial(_through_openstacksdk, bare=True),

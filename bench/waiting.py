@@ -79,8 +79,8 @@ def measure() -> Iterator[Result]:
         asked = _waits(servers, waiters)
         name = f"wait: requests in {SECONDS} s, {waiters} who wait among {servers}"
         yield Result(name, asked, "requests", goal=goal, at_most=True)
-        for peer, each in (("openstacksdk", OPENSTACKSDK), ("gophercloud", GOPHERCLOUD)):
-            yield Result(f"{name}; {peer}, quoted", asked, "requests", peer=each * waiters)
+        for peer, asks in (("openstacksdk", OPENSTACKSDK), ("gophercloud", GOPHERCLOUD)):
+            yield Result(f"{name}; {peer}, quoted", asked, "requests", peer=asks * waiters)
     with clouds(0) as path, oaktree(path) as (process, address):
         before = process.memory_mib()
         with _clients("watch", address, [""] * STREAMS) as lost:

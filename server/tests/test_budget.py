@@ -55,11 +55,14 @@ def test_changes_come_before_reads_and_reads_before_polls() -> None:
     for _ in range(3):
         budget.take(Turn.READ, 0)
     order: list[Turn] = []
+
+    def take(turn: Turn) -> None:
+        budget.take(turn, 60)
+        order.append(turn)
+
     threads = []
     for turn in (Turn.POLL, Turn.READ, Turn.CHANGE):
-        thread = threading.Thread(
-            target=lambda turn=turn: (budget.take(turn, 60), order.append(turn))
-        )
+        thread = threading.Thread(target=take, args=(turn,))
         thread.start()
         threads.append(thread)
     while len(budget._waiting) < 3:

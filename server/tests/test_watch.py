@@ -143,6 +143,10 @@ async def test_what_a_list_lacks_is_not_therefore_gone(
     await told.end()
 
 
+async def _synced(told: Told, times: int) -> None:
+    await until(lambda: told.marks.count("SYNCED") == times)
+
+
 async def test_a_list_that_fails_deletes_nothing(
     channel: grpc.aio.Channel, demo: DemoCloud
 ) -> None:
@@ -150,11 +154,9 @@ async def test_a_list_that_fails_deletes_nothing(
     (one,) = demo.add_servers("modern", "west", 1)
     told = Told(channel, location=west)
     await until(lambda: one in told.servers)
-    for number, values in enumerate(
-        [{"kind": "status", "status": 500}, {"kind": "broken_json"}], 2
-    ):
-        demo.fault("modern", path="/servers/detail", region="west", times=2, **values)
-        await until(lambda number=number: told.marks.count("SYNCED") == number)
+    for number, kind in enumerate(("status", "broken_json"), 2):
+        demo.fault("modern", kind, path="/servers/detail", region="west", times=2)
+        await _synced(told, number)
         assert one in told.servers
     assert not told.deleted
     assert told.failures == ["modern", "modern"]

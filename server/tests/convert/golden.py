@@ -94,4 +94,5 @@ def found(noun: str, item: Item) -> Found:
 
 
 def converted(noun: str, item: Item) -> Message:
-    return found(noun, item).message
+    message: Message = found(noun, item).message
+    return message
