@@ -32,6 +32,7 @@ from oaktreemodel.errors import (
     Unimplemented,
 )
 from oaktreemodel.v1 import Filter, Location, State
+from oaktreemodel.v1.scope_sync import Scope
 
 __all__ = [
     "AlreadyExists",
@@ -56,6 +57,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "ResourceExhausted",
+    "Scope",
     "State",
     "Unauthenticated",
     "Unavailable",

@@ -14,6 +14,8 @@ from oaktreemodel._places import Places
 from oaktreemodel.v1.location_pb2 import Location
 from oaktreemodel.v1.scope_aio import Scope
 
+__all__ = ["Client", "Scope", "connect"]
+
 
 class Client(Places[Scope], Scope):
     """A connection to an oaktree. Its own collections span every cloud the caller can see.

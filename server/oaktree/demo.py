@@ -36,5 +36,7 @@ def run(address: str) -> int:
         path = Path(folder) / "clouds.yaml"
         demo.write_clouds_yaml(str(path))
         clouds = Clouds(configuration(str(path)))
-        uvloop.run(serve(clouds, address, lambda where: print(_NEXT.format(address=where))))
+        uvloop.run(
+            serve(clouds, address, lambda where: print(_NEXT.format(address=where), flush=True))
+        )
     return 0

@@ -23,6 +23,8 @@ from oaktree.row import Made
 
 # Turns the name or id that a user gave in a field into the id.
 Resolve: TypeAlias = Callable[[Place, str, str], str]
+# Changes what openstacksdk is given for a request.
+Adjust: TypeAlias = Callable[[Place, Any, dict[str, Any]], None]
 
 
 def attributes(
@@ -133,13 +135,23 @@ def refuse_both(change: Any, fieldname: str) -> None:
 
 
 def creator(
-    service: str, noun: str, sdk: type[resource.Resource], tags: str = "", **naming: Any
+    service: str,
+    noun: str,
+    sdk: type[resource.Resource],
+    tags: str = "",
+    *,
+    adjust: Adjust | None = None,
+    **naming: Any,
 ) -> Callable[[Place, Any], Made]:
     """A Create through the proxy's create_<noun>. `tags` is the path that the things' tags hang
-    off, where they have any; `naming` is as in attributes()."""
+    off, where they have any; `adjust` sees to what the rules cannot say; `naming` is as in
+    attributes()."""
+    odd = _skipped(tags, naming)
 
     def create(place: Place, request: Any) -> Made:
-        given = attributes(place, request, sdk, skip=("tags",) if tags else (), **naming)
+        given = attributes(place, request, sdk, **naming | odd)
+        if adjust is not None:
+            adjust(place, request, given)
         proxy = place.service(service)
         made = getattr(proxy, f"create_{noun}")(**given)
         if tags and request.tags:
@@ -154,12 +166,21 @@ def creator(
 
 
 def updater(
-    service: str, noun: str, sdk: type[resource.Resource], tags: str = "", **naming: Any
+    service: str,
+    noun: str,
+    sdk: type[resource.Resource],
+    tags: str = "",
+    *,
+    adjust: Adjust | None = None,
+    **naming: Any,
 ) -> Callable[[Place, str, Any], None]:
     """An Update through the proxy's update_<noun>, for the given revision only if there is one."""
+    odd = _skipped(tags, naming)
 
     def update(place: Place, identifier: str, request: Any) -> None:
-        given = attributes(place, request, sdk, skip=("tags",) if tags else (), **naming)
+        given = attributes(place, request, sdk, **naming | odd)
+        if adjust is not None:
+            adjust(place, request, given)
         condition = {"if_revision": request.revision} if getattr(request, "revision", 0) else {}
         if given or condition:
             change = getattr(place.service(service), f"update_{noun}")
@@ -168,6 +189,11 @@ def updater(
             set_tags(place, service, f"{tags}/{identifier}", request.tags.values)
 
     return update
+
+
+def _skipped(tags: str, naming: dict[str, Any]) -> dict[str, Any]:
+    """Tags go by a call of their own."""
+    return {"skip": (*naming.get("skip", ()), *(("tags",) if tags else ()))}
 
 
 def deleter(service: str, noun: str) -> Callable[[Place, str], None]:

@@ -19,10 +19,10 @@ from oaktree.errors import choice_needed, failed, invalid, listed, not_offered, 
 from oaktree.mapping import At
 from oaktree.place import Place
 from oaktree.reader import Reader
-from oaktree.row import Item, Made, Row
+from oaktree.row import Item, Row
 from oaktree.translate import translate
 from oaktree.walk import items
-from oaktree.writes import attributes, check, deleter, named, set_tags
+from oaktree.writes import check, deleter, named
 
 
 def _state(item: Item) -> State.ValueType:
@@ -78,42 +78,24 @@ def port_of(place: Place, server_id: str, floating_network: str = "") -> str:
     return str((routed or ports)[0]["id"])
 
 
-def _create(place: Place, request: Any) -> Made:
+def _for_new(place: Place, request: Any, given: dict[str, Any]) -> None:
     if request.port and request.server:
         raise invalid("server", "excludes port: give one of them")
-    naming = dict(_NAMING, skip=("server", "tags"))
-    given = attributes(place, request, floating_ip.FloatingIP, **naming)
     if request.server:
         server = named("Server")(place, request.server, "server")
         given["port_id"] = port_of(place, server, given.get("floating_network_id", ""))
     if not request.floating_network:
         given["floating_network_id"] = _default_network(place, given.get("port_id", ""))
-    made = place.service("network").create_ip(**given)  # type: ignore[attr-defined]
-    if request.tags:
-        try:
-            set_tags(place, "network", f"/floatingips/{made.id}", request.tags)
-        except Exception:
-            place.service("network").delete_ip(made.id)  # type: ignore[attr-defined]
-            raise
-    return Made(made.id)
 
 
-def _update(place: Place, identifier: str, request: Any) -> None:
+def _for_present(place: Place, request: Any, given: dict[str, Any]) -> None:
     if request.HasField("port") and request.HasField("server"):
         raise invalid("server", "excludes port: give one of them")
     if request.HasField("fixed_ip_address") and not (request.port or request.server):
         raise invalid("fixed_ip_address", "needs port or server")
-    given = attributes(
-        place, request, floating_ip.FloatingIP, **dict(_NAMING, skip=("server", "tags"))
-    )
     if request.HasField("server"):
         server = named("Server")(place, request.server, "server") if request.server else ""
         given["port_id"] = port_of(place, server) if server else None
-    if given or request.revision:
-        condition = {"if_revision": request.revision} if request.revision else {}
-        place.service("network").update_ip(identifier, **condition, **given)  # type: ignore[attr-defined]
-    if request.HasField("tags"):
-        set_tags(place, "network", f"/floatingips/{identifier}", request.tags.values)
 
 
 async def delete_unattached(call: Call, reader: Reader) -> bytes:
@@ -180,7 +162,9 @@ def _delete_unchanged(place: Place, item: Item) -> bool:
     return True
 
 
+_HOW: Any = ("network", "ip", floating_ip.FloatingIP, "/floatingips")
 _NAMING: Any = {
+    "skip": ("server",),
     "resolve": {"port": named("Port"), "floating_network": named("Network")},
     "rename": {"port": "port_id", "floating_network": "floating_network_id"},
 }
@@ -203,8 +187,8 @@ ROW = Row(
         "floating_network": At("floating_network_id"),
         "router": At("router_id"),
     },
-    create=_create,
-    update=_update,
+    create=creator(*_HOW, adjust=_for_new, **_NAMING),
+    update=updater(*_HOW, adjust=_for_present, **_NAMING),
     delete=deleter("network", "ip"),
     specials={"DeleteUnattachedFloatingIps": delete_unattached},
 )
