@@ -22,7 +22,7 @@ from oaktree.reader import Reader
 from oaktree.row import Item, Row
 from oaktree.translate import translate
 from oaktree.walk import items
-from oaktree.writes import check, deleter, named
+from oaktree.writes import check, creator, deleter, named, updater
 
 
 def _state(item: Item) -> State.ValueType:
