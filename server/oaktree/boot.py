@@ -11,7 +11,7 @@ import grpc
 from oaktreemodel.v1.common_pb2 import Secret
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.server_pb2 import CreateServerResponse
-from openstack import utils
+from openstack import exceptions, utils
 
 from oaktree import networks, promise, resources, validate
 from oaktree.call import Call
@@ -267,4 +267,10 @@ def _delete(place: Place, server_id: str) -> None:
         # finds those that lead to nothing.
         if not passing(translate(error)):
             raise
-    place.service("compute").delete_server(server_id, ignore_missing=False)  # type: ignore[attr-defined]
+    try:
+        place.service("compute").delete_server(server_id, ignore_missing=False)  # type: ignore[attr-defined]
+    except exceptions.NotFoundException:
+        raise
+    except Exception:
+        promise.stays(place, server_id)
+        raise

@@ -78,8 +78,9 @@ def _step(place: Place, server_id: str) -> bool:
     if server is None or server["status"] in ("ERROR", "DELETED", "SOFT_DELETED"):
         return True
     # Neutron fails over a port that is deleted while it is given a floating IP, and so Nova over
-    # the server.
-    if server.get("OS-EXT-STS:task_state") in ("deleting", "soft-deleting"):
+    # the server. A server that is being built does not show for sure that it is to be deleted.
+    leaving = server.get("OS-EXT-STS:task_state") in ("deleting", "soft-deleting")
+    if leaving or (place, server_id) in _BELONGINGS:
         return True
     network = server["metadata"].get(AUTO_IP)
     if not network:
@@ -131,6 +132,8 @@ def _floating_ip(place: Place, server_id: str, network: str) -> Any:
         for floating in bound["floatingips"]:
             if floating["port_id"] == port["id"]:
                 return floating
+    if (place, server_id) in _BELONGINGS:
+        return ""
     body: Item = {"floating_network_id": network, "port_id": ports[0]["id"]}
     if known.keeps_descriptions:
         body["description"] = description(server_id)
@@ -205,6 +208,8 @@ def remember(place: Place, server_id: str) -> None:
     server = server_item(place, server_id)
     if server is None or not networks.read(place).has_floating_ips:
         return
+    # From now on it is given none.
+    _BELONGINGS[place, server_id] = {}
     adapter = place.service("network")
     ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
     mine = {port["id"] for port in ports if port["device_id"] == server_id}
@@ -215,6 +220,11 @@ def remember(place: Place, server_id: str) -> None:
         if floating["port_id"] in mine
         and (floating.get("description") == description(server_id) or floating["id"] == marked)
     }
+
+
+def stays(place: Place, server_id: str) -> None:
+    """Takes back what remember() did, of a server that is not deleted after all."""
+    _BELONGINGS.pop((place, server_id), None)
 
 
 def _floating_ips(place: Place, server_id: str) -> list[Item]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from oaktreemodel.v1.common_pb2 import State
 from openstack.network.v2 import port
 
@@ -10,7 +12,7 @@ from oaktree.row import Item, Row, by_exact_name, words
 from oaktree.writes import creator, deleter, each, named, security_group, updater
 
 _STATES = words(pending="build", ready="active", failed="error")
-_NAMING = {
+_NAMING: Any = {
     "resolve": {"network": named("Network"), "security_groups": each(security_group)},
     "rename": {
         "network": "network_id",
