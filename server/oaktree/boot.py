@@ -13,7 +13,7 @@ from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.server_pb2 import CreateServerResponse
 from openstack import exceptions, utils
 
-from oaktree import networks, promise, resources, validate
+from oaktree import networks, promise, repeats, resources, validate
 from oaktree.call import Call
 from oaktree.errors import Refused, failed, invalid, not_offered, passing
 from oaktree.find import find
@@ -37,6 +37,10 @@ async def create(call: Call, reader: Reader) -> bytes:
     place = await call.place()
 
     async def work() -> bytes:
+        found = await repeats.earlier(call, place, reader)
+        if found is not None:
+            call.server.once.keep(promise.see_to(place, found.id))
+            return found.wire
         made = await place.run(None, _post, place, request)
         call.server.once.keep(promise.see_to(place, made.id))
         return await read_new(place, reader, made)
@@ -71,7 +75,7 @@ def _post(place: Place, request: Any) -> Made:
         "name": request.name,
         "flavor_id": named("Flavor")(place, request.flavor, "flavor"),
     }
-    metadata = dict(request.metadata)
+    metadata = dict(request.metadata) | repeats.mark(request)
     interfaces, network = _interfaces(place, request)
     floating = _floating_network(place, request, network)
     if floating:
