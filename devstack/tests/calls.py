@@ -13,7 +13,7 @@ import grpc
 
 class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
     """Counts by path, such as "/oaktreemodel.v1.ServerService/GetServer", the calls that ended
-    well."""
+    well. A watch has no end, and ends well when its caller leaves."""
 
     def __init__(self) -> None:
         self.ended_well: Counter[str] = Counter()
@@ -22,7 +22,8 @@ class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor)
         call = continuation(details, request)
 
         def ended(call: Any) -> None:
-            if call.code() is grpc.StatusCode.OK:
+            left = "/Watch" in details.method and call.code() is grpc.StatusCode.CANCELLED
+            if left or call.code() is grpc.StatusCode.OK:
                 self.ended_well[details.method] += 1
 
         call.add_done_callback(ended)

@@ -100,6 +100,24 @@ def test_a_list_of_all_clouds_tells_which_lack_a_service(
     assert "devstack-badpassword" not in unreachable
 
 
+def test_a_watch_of_a_service_that_is_away_for_a_while(other: Any, name: str) -> None:
+    volume = other.volumes.create(name=name, size_gib=1)
+    other.volumes.wait(name, timeout=60)
+    events = other.volumes.watch(where={"name": name}, timeout=180)
+    assert [next(events).kind for _ in range(3)] == ["reset", "present", "synced"]
+    with stopped("cinder-api"):
+        lost = next(events)
+        assert (lost.kind, lost.location.cloud) == ("failed", "devstack-other")
+        assert lost.failure.reason == "CLOUD_UNREACHABLE"
+    again = next(event for event in events if event.kind != "failed")
+    assert again.kind == "reset"
+    assert [next(events).kind for _ in range(2)] == ["present", "synced"]
+    other.volumes.delete(name)
+    told = next(event for event in events if event.kind == "removed")
+    assert (told.id, told.deleted) == (volume.id, True)
+    events.close()
+
+
 def test_a_build_that_stops_in_the_middle(
     other: Any, name: str, itself: Callable[[str], Itself]
 ) -> None:
