@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from oaktree.errors import Refused
 from oaktree.http import Reach
 from oaktree.listing import Listings
 from oaktree.models import Rpc
-from oaktree.once import Once
+from oaktree.once import KEPT_SECONDS, Once
 from oaktree.place import Place, place_for
 from oaktree.poller import Pollers
 
@@ -30,6 +31,8 @@ class Server:
     listings: Listings
     pollers: Pollers
     once: Once
+    # On the monotonic clock.
+    started: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Call:
     request: Any
     reach: Reach
     server: Server
+    # Whether the caller's gRPC has tried before.
+    retried: bool = False
 
     async def place(self) -> Place:
         """The one place that the call is about, as seen from the project it names."""
@@ -49,11 +54,22 @@ class Call:
         half done, and runs once however often its request id comes."""
         # A place knows its project only once it has connected, and the id is scoped to that.
         await place.run(self.reach, place.connection)
-        scope = (self.rpc.name, place.cloud, place.region, place.project.id)
         try:
-            return await self.server.once.run(scope, self.request, lambda: counted(place, work))
+            return await self.server.once.run(
+                self._scope(place), self.request, lambda: counted(place, work)
+            )
         finally:
             self.server.pollers.hurry(place)
+
+    def _scope(self, place: Place) -> tuple[str, ...]:
+        return (self.rpc.name, place.cloud, place.region, place.project.id)
+
+    def may_repeat(self, place: Place) -> bool:
+        """Whether its request id may have come before without this process knowing how that ended:
+        to another process, or to this one when it failed."""
+        young = time.monotonic() - self.server.started < KEPT_SECONDS
+        failed = self.server.once.failed(self._scope(place), self.request)
+        return young or self.retried or failed
 
 
 async def counted(place: Place, work: Callable[[], Awaitable[T]]) -> T:

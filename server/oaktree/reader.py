@@ -36,7 +36,7 @@ PAUSE_SECONDS = 0.001
 class Found:
     """One item: what a caller compares, and what it sends."""
 
-    __slots__ = ("_message", "id", "name", "state", "status", "unsettled", "wire")
+    __slots__ = ("_message", "id", "mark", "name", "state", "status", "unsettled", "wire")
 
     def __init__(self, message: Any) -> None:
         self.id: str = message.id
@@ -47,6 +47,8 @@ class Found:
         self.wire = frame(message.SerializeToString(deterministic=True))
         # Whether its Create left something to be done that its message does not show.
         self.unsettled = False
+        # The request id it was made for, where it tells.
+        self.mark = ""
         self._message: Message | type[Message] = message
 
     @property
@@ -166,7 +168,7 @@ class Reader:
         prefixes: dict[tuple[str, str], bytes] = {}
         has_properties, has_state = "properties" in wanted, row.state is not None
         known, state, finish, zone_key = self._known, row.state, row.finish, row.zone_key
-        unsettled = row.unsettled
+        unsettled, mark = row.unsettled, row.mark
 
         def encode(item: Item) -> Found:
             zone = text(item.get(zone_key) or "") if zone_key else ""
@@ -190,6 +192,8 @@ class Reader:
             found = Found(message)
             if unsettled is not None:
                 found.unsettled = unsettled(item)
+            if mark is not None:
+                found.mark = mark(item)
             return found
 
         return encode

@@ -89,6 +89,8 @@ class Row:
 
     # Changing. Each runs in a thread and raises what openstacksdk raises.
     create: Callable[[Place, Message], Made] | None = None
+    # The request id that an item was made for: only what tells it can be asked for after a crash.
+    mark: Callable[[Item], str] | None = None
     # What a Create cannot do without.
     needed: tuple[str, ...] = ()
     update: Callable[[Place, str, Message], None] | None = None

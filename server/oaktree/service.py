@@ -61,9 +61,9 @@ class Service(grpc.GenericRpcHandler):
         if "name_or_id" in request.DESCRIPTOR.fields_by_name:
             validate.need(request, "name_or_id")
         left = context.time_remaining()
-        return Call(
-            rpc, request, Reach(None if left is None else time.monotonic() + left), self._server
-        )
+        reach = Reach(None if left is None else time.monotonic() + left)
+        tried = any(key == "grpc-previous-rpc-attempts" for key, _ in context.invocation_metadata())
+        return Call(rpc, request, reach, self._server, tried)
 
     async def _unary(self, rpc: models.Rpc, handler: Unary, data: bytes, context: Any) -> bytes:
         call = None

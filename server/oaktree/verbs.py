@@ -8,10 +8,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from oaktreemodel.v1.error_pb2 import Failure
+from oaktreemodel.v1.error_pb2 import Failure, Reason
 from oaktreemodel.v1.location_pb2 import Location
 
-from oaktree import filters, validate, wire
+from oaktree import filters, repeats, validate, wire
 from oaktree.call import Call
 from oaktree.errors import Refused, not_found
 from oaktree.find import find, noun_of
@@ -116,6 +116,10 @@ async def create(call: Call, reader: Reader) -> bytes:
     place = await call.place()
 
     async def work() -> bytes:
+        if row.mark is not None:
+            found = await repeats.earlier(call, place, reader)
+            if found is not None:
+                return found.wire
         return await read_new(place, reader, await place.run(None, make, place, call.request))
 
     return await call.change(place, work)
@@ -127,6 +131,9 @@ async def read_new(place: Place, reader: Reader, made: Made) -> bytes:
     try:
         found = (await read_back(place, reader, made.id)).wire
     except Refused as refused:
+        if refused.reason == Reason.REASON_NOT_FOUND:
+            # Made by an earlier Create with this request id, and deleted since.
+            raise
         LOG.warning("%s %s was made but not read: %s", reader.row.noun, made.id, refused)
         message: Any = reader.message(location=place.location(), id=made.id)
         found = wire.frame(message.SerializeToString(deterministic=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -62,6 +63,10 @@ _KEYS = {
 }
 
 
+# A namespace of our own for the ids of images.
+_IMAGES = uuid.UUID("1c7a4a0c-5f0e-5b8f-9d0a-6c1f0a1e9a57")
+
+
 def _state(item: Item) -> State.ValueType:
     # An import that failed leaves the image as if nobody had tried.
     if item.get("os_glance_failed_import"):
@@ -89,7 +94,12 @@ def _create(place: Place, request: Any) -> Made:
     body |= dict(request.properties)
     if request.tags:
         body["tags"] = list(request.tags)
+    if request.request_id:
+        # The image service takes the id one gives, once: a repetition finds what it made.
+        body["id"] = str(uuid.uuid5(_IMAGES, f"{place.project.id} {request.request_id.lower()}"))
     response = place.service("image").post("/images", json=body)
+    if response.status_code == 409 and request.request_id:
+        return Made(body["id"])
     return Made(check(response).json()["id"])
 
 

@@ -12,7 +12,7 @@ from oaktreemodel.v1.server_pb2 import GetServerConsoleOutputResponse
 from openstack import exceptions
 from openstack.compute.v2 import server
 
-from oaktree import addresses, boot, networks, promise
+from oaktree import addresses, boot, networks, promise, repeats
 from oaktree.call import Call
 from oaktree.convert import as_bool, text
 from oaktree.find import find
@@ -233,6 +233,7 @@ ROW = Row(
     fault=lambda message: message.fault.message,  # type: ignore[attr-defined]
     settle=promise.settle,
     unsettled=promise.stands,
+    mark=repeats.marked,
     sweep=promise.sweep,
     specials={
         "CreateServer": boot.create,

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import State
 from openstack.block_storage.v3 import volume
 
+from oaktree import repeats
 from oaktree.convert import put_reference
 from oaktree.errors import invalid
 from oaktree.mapping import At, Nowhere, Whole
@@ -50,6 +51,7 @@ def _create(place: Place, request: Any) -> Made:
     given = attributes(
         place, request, volume.Volume, skip=("is_bootable", "is_multiattach"), **_NAMING
     )
+    given["metadata"] = given.get("metadata", {}) | repeats.mark(request)
     if request.is_multiattach:
         given["multiattach"] = True
     if request.location.zone:
@@ -114,6 +116,7 @@ ROW = Row(
         "attachments.server": Nowhere,
     },
     create=_create,
+    mark=repeats.marked,
     update=_update,
     delete=deleter("block_storage", "volume"),
     undeletable=frozenset({"error_deleting"}),
