@@ -15,7 +15,7 @@ def main(address: str, cloud: str, region: str) -> None:
     with oaktreemodel.connect(address) as client:
         show_everything(client)
         place = client.cloud(cloud, region=region)
-        made = place.keypairs.create_with_secrets(name="oaktree-demo")
+        made = place.keypairs.create_with_secrets(name="demo-key")
         print(f"made the keypair {made.keypair.name}, {made.keypair.fingerprint}")
         try:
             make_a_server(place, made.keypair.name)
@@ -39,7 +39,7 @@ def make_a_server(place: Scope, key: str) -> None:
     image = min(place.images.list(), key=lambda one: one.size_bytes)
     flavor = min(place.flavors.list(), key=lambda one: one.ram_mib)
     server = place.servers.create(
-        name="oaktree-demo", image=image.id, flavor=flavor.id, key_name=key
+        name="demo-key", image=image.id, flavor=flavor.id, key_name=key
     )
     try:
         where = f"{server.location.cloud}/{server.location.region}"
