@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,11 @@ class Itself:
 
     def _gone(self, things: dict[tuple[str, str], str]) -> bool:
         return not self.still(things)
+
+
+def users(metadata: Mapping[str, str]) -> dict[str, str]:
+    """What of a thing's metadata is its user's: oaktree keeps marks of its own there."""
+    return {key: value for key, value in metadata.items() if not key.startswith("oaktree_")}
 
 
 def eventually(true: Callable[[], Any]) -> Any:
