@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
+import grpc
 from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import State
 from oaktreemodel.v1.error_pb2 import Reason
@@ -22,6 +23,9 @@ from oaktree.poller import Seen
 from oaktree.reader import Found, Reader
 from oaktree.verbs import failure
 from oaktree.watch import Watch
+
+# Kept back of a call's time, so that its end can be told with the last state seen.
+TELLING_SECONDS = 0.2
 
 
 async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
@@ -66,7 +70,29 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
                 yield sent + wire.as_of(seen.asked)
             if done:
                 return
-            seen = await queue.get()
+            try:
+                async with asyncio.timeout(_time_to_tell(call)):
+                    seen = await queue.get()
+            except TimeoutError:
+                raise _too_late(reader, last) from None
+
+
+def _time_to_tell(call: Call) -> float | None:
+    """Seconds until the call's deadline, less what it takes to tell its caller how things stand;
+    None if it has none."""
+    if call.reach.deadline is None:
+        return None
+    return max(call.reach.deadline - time.monotonic() - TELLING_SECONDS, 0.0)
+
+
+def _too_late(reader: Reader, last: Found) -> Refused:
+    doing = getattr(last.message, "task_state", "")
+    return Refused(
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        Reason.REASON_DEADLINE_EXCEEDED,
+        f"{noun_of(reader)} {last.name or last.id!r} is still {last.status}"
+        + (f" ({doing})" if doing else ""),
+    )
 
 
 async def _swept(

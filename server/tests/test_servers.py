@@ -222,6 +222,15 @@ def test_a_floating_ip_that_its_user_moved_meanwhile_stays(
         cloud.ports.delete(port.id)
 
 
+def test_a_deadline_tells_the_last_state(client: oaktreemodel.Client, demo: DemoCloud) -> None:
+    (one,) = demo.add_servers("modern", "west", 1)
+    demo.alter("modern", "west", "servers", one, status="REBOOT")
+    with pytest.raises(oaktreemodel.DeadlineExceeded) as caught:
+        client.cloud("modern", region="west").servers.wait(one, timeout=1)
+    assert "is still REBOOT" in str(caught.value)
+    demo.remove("modern", "west", "servers", one)
+
+
 def test_waits_share_one_poll(client: oaktreemodel.Client, demo: DemoCloud) -> None:
     cloud = client.cloud("modern", region="west")
     made = [cloud.servers.create(name=f"n{i}", auto_ip=False, **IMAGE) for i in range(3)]
