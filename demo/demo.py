@@ -38,7 +38,7 @@ def show_everything(client: Scope) -> None:
 def make_a_server(place: Scope, key: str) -> None:
     image = min(place.images.list(), key=lambda one: one.size_bytes)
     flavor = min(place.flavors.list(), key=lambda one: one.ram_mib)
-    server = place.servers.create(name="demo-key", image=image.id, flavor=flavor.id, key_name=key)
+    server = place.servers.create(name="demo", image=image.id, flavor=flavor.id, key_name=key)
     try:
         where = f"{server.location.cloud}/{server.location.region}"
         print(f"making the server {server.name} of {image.name} and {flavor.name} in {where}")
