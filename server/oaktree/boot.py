@@ -39,10 +39,10 @@ async def create(call: Call, reader: Reader) -> bytes:
     async def work() -> bytes:
         found = await repeats.earlier(call, place, reader)
         if found is not None:
-            call.server.once.keep(promise.see_to(place, found.id))
+            call.server.once.later(promise.see_to(place, found.id))
             return found.wire
         made = await place.run(None, _post, place, request)
-        call.server.once.keep(promise.see_to(place, made.id))
+        call.server.once.later(promise.see_to(place, made.id))
         return await read_new(place, reader, made)
 
     return await call.change(place, work)
@@ -257,7 +257,7 @@ async def delete(call: Call, reader: Reader) -> bytes:
                 await promise.sweep(place, call.request.name_or_id)
             raise
         await place.run(None, _delete, place, found.id)
-        call.server.once.keep(promise.sweep_when_gone(place, found.id))
+        call.server.once.later(promise.sweep_when_gone(place, found.id))
         return b""
 
     return await call.change(place, work)

@@ -38,6 +38,7 @@ class Once:
         self._failed: OrderedDict[tuple[Any, ...], None] = OrderedDict()
         # asyncio keeps only weak references to tasks.
         self._running: set[asyncio.Task[Any]] = set()
+        self._later: set[asyncio.Task[Any]] = set()
 
     async def run(
         self, scope: tuple[str, ...], request: Message, work: Callable[[], Awaitable[bytes]]
@@ -75,6 +76,13 @@ class Once:
         task.add_done_callback(self._drop)
         return task
 
+    def later(self, work: Awaitable[Any]) -> None:
+        """Runs what whoever waits would see through as well: it is given up when the process
+        ends."""
+        task = self.keep(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
     def _drop(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         # Its failure was told to whoever waited, if anybody did.
@@ -94,7 +102,9 @@ class Once:
             self._made.popitem(last=False)
 
     async def finish(self, seconds: float) -> None:
-        """Lets what is under way end, for so long."""
+        """Lets the changes that are under way end, for so long."""
+        for task in self._later:
+            task.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
 

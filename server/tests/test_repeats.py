@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import oaktreemodel
 import pytest
 from oaktree.democloud import DemoCloud
+from oaktree.once import Once
 
 from .conftest import Running
 
@@ -17,6 +19,20 @@ CREATES: dict[str, tuple[str, dict[str, Any]]] = {
     "volumes": ("volumes", {"name": "twice", "size_gib": 1}),
     "images": ("images", {"name": "twice"}),
 }
+
+
+async def test_what_others_can_carry_on_does_not_hold_up_the_end() -> None:
+    once, done = Once(), []
+
+    async def change() -> None:
+        await asyncio.sleep(0.1)
+        done.append(True)
+
+    once.later(asyncio.Event().wait())
+    once.keep(change())
+    async with asyncio.timeout(60):
+        await once.finish(3600)
+    assert done == [True]
 
 
 def _count(demo: DemoCloud, table: str, name: str = "twice") -> int:
