@@ -121,11 +121,17 @@ def change_metadata(place: Place, service: str, path: str, change: Any) -> None:
     if change.set:
         check(adapter.post(f"{path}/metadata", json={"metadata": dict(change.set)}))
     going = set(present) - set(change.set) if change.replace else set(change.remove) & set(present)
+    going = {key for key in going if not key.startswith(MARK)}
+    if any("/" in key for key in going):
+        # Such a key cannot be named in a path; all that stays can be.
+        known = present | dict(change.set)
+        body = {"metadata": {key: known[key] for key in known if key not in going}}
+        check(adapter.put(f"{path}/metadata", json=body))
+        return
     for key in sorted(going):
-        if not key.startswith(MARK):
-            response = adapter.delete(f"{path}/metadata/{quote(key, safe='')}")
-            if response.status_code != 404:
-                check(response)
+        response = adapter.delete(f"{path}/metadata/{quote(key, safe='')}")
+        if response.status_code != 404:
+            check(response)
 
 
 def refuse_both(change: Any, fieldname: str) -> None:

@@ -104,10 +104,14 @@ def test_image_record(cloud: Any) -> None:
 
 
 def test_volume(cloud: Any, name: str) -> None:
-    volume = cloud.volumes.create(name="data", size_gib=1, metadata={"a.b": "ü"})
+    volume = cloud.volumes.create(name="data", size_gib=1, metadata={"a.b": "ü", "c/d": "e"})
     assert volume.state == State.STATE_PENDING
     volume = cloud.volumes.wait("data", timeout=20)
-    assert (volume.size_gib, dict(volume.metadata)) == (1, {"a.b": "ü"})
+    assert (volume.size_gib, dict(volume.metadata)) == (1, {"a.b": "ü", "c/d": "e"})
+    volume = cloud.volumes.update(volume.id, metadata={"c/d": None, "f": "g"})
+    assert dict(volume.metadata) == {"a.b": "ü", "f": "g"}
+    volume = cloud.volumes.update(volume.id, metadata={"f": None})
+    assert dict(volume.metadata) == {"a.b": "ü"}
     volume = cloud.volumes.update(volume.id, description="d", size_gib=2, metadata={"a.b": None})
     volume = cloud.volumes.wait(volume.id, timeout=20)
     assert (volume.size_gib, volume.description, dict(volume.metadata)) == (2, "d", {})
