@@ -28,7 +28,7 @@ _SERVICES = {
 def read(place: Place) -> Capabilities:
     """Everything at once; runs in a thread. A service that fails fails the whole, but for limits,
     which some clouds hide."""
-    made = Capabilities(location=place.location())
+    made = Capabilities()
     versions = {}
     for name, official in _SERVICES.items():
         if place.has_service(name):

@@ -16,11 +16,11 @@ def find(place: Place, reader: Reader, name: str, fieldname: str = "name_or_id")
     """The one thing of that id, or of that name. NOT_FOUND, or INVALID_ARGUMENT with the ids where
     several have the name."""
     row = reader.row
-    encode = reader.encoder(place)
     if not row.uuid_ids or _UUID.fullmatch(name):
-        item = reader.get(place, name)
-        if item is not None:
-            return encode(item)
+        found = reader.one(place, name)
+        if found is not None:
+            return found
+    encode = reader.encoder(place)
     extra = row.by_name(name) if row.by_name else {}
     matches = [
         encode(item)

@@ -232,6 +232,23 @@ def _read(place: Place) -> Networks:
     return found
 
 
+def ports_of(place: Place, server_id: str) -> list[Item]:
+    """The ports of a server; checked again, as a service that ignores the filter would show any."""
+    answer = check(place.service("network").get("/ports", params={"device_id": server_id})).json()
+    return [port for port in answer["ports"] if port["device_id"] == server_id]
+
+
+def has_v4(port: Item) -> bool:
+    """Whether a floating IP can lead to a port."""
+    return any("." in ip["ip_address"] for ip in port["fixed_ips"])
+
+
+def floating_ips_at(place: Place, port: Item) -> list[Item]:
+    """The floating IPs that lead to a port; checked again likewise."""
+    answer = check(place.service("network").get("/floatingips", params={"port_id": port["id"]}))
+    return [one for one in answer.json()["floatingips"] if one["port_id"] == port["id"]]
+
+
 def network_needed(place: Place) -> Refused:
     return failed(
         Reason.REASON_NOT_OFFERED,

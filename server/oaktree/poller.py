@@ -232,11 +232,9 @@ class Poller:
 
     def _get(self, wanted: Iterable[str]) -> dict[str, Found | None]:
         """What there is of each, asked for one by one. Runs in a thread."""
-        reader, place = self._reader, self._place
         found: dict[str, Found | None] = {}
         for identifier in wanted:
-            item = reader.get(place, identifier)
-            one = reader.encode(place, [item])[0] if item is not None else None
+            one = self._reader.one(self._place, identifier)
             found[identifier] = None if one and one.state == State.STATE_DELETED else one
         return found
 

@@ -118,26 +118,21 @@ def _lately(place: Place, server_id: str) -> bool:
 def _floating_ip(place: Place, server_id: str, network: str) -> Any:
     """The floating IP that leads to a server, made if there is none. "" while that cannot be told,
     as the server has no port yet; None where none is possible."""
-    adapter = place.service("network")
-    ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
-    ports = [port for port in ports if any("." in ip["ip_address"] for ip in port["fixed_ips"])]
+    ports = [port for port in networks.ports_of(place, server_id) if networks.has_v4(port)]
     known = networks.read(place)
     routed = [p for p in ports if network in known.routed.get(p["network_id"], ())]
     ports = sorted(routed or ports, key=lambda port: str(port["id"]))
     if not ports:
         return ""
     for port in ports:
-        bound = check(adapter.get("/floatingips", params={"port_id": port["id"]})).json()
-        # A service that ignores the filter would show any.
-        for floating in bound["floatingips"]:
-            if floating["port_id"] == port["id"]:
-                return floating
+        for floating in networks.floating_ips_at(place, port):
+            return floating
     if (place, server_id) in _BELONGINGS:
         return ""
     body: Item = {"floating_network_id": network, "port_id": ports[0]["id"]}
     if known.keeps_descriptions:
         body["description"] = description(server_id)
-    response = adapter.post("/floatingips", json={"floatingip": body})
+    response = place.service("network").post("/floatingips", json={"floatingip": body})
     if response.status_code == 409 and "FloatingIPPortAlreadyAssociated" in response.text:
         # Somebody else was quicker; whose it is shows at the next step.
         return ""
@@ -177,16 +172,13 @@ def _with_floating_ip(place: Place, server: Any) -> Message:
     known = networks.read(place)
     if item is None or not known.has_floating_ips:
         return server  # type: ignore[no-any-return]
-    adapter = place.service("network")
     shown = {
         one["addr"]: (name, one)
         for name, many in (item.get("addresses") or {}).items()
         for one in many
     }
-    ports = check(adapter.get("/ports", params={"device_id": server.id})).json()["ports"]
-    for port in ports:
-        bound = check(adapter.get("/floatingips", params={"port_id": port["id"]})).json()
-        for floating in bound["floatingips"]:
+    for port in networks.ports_of(place, server.id):
+        for floating in networks.floating_ips_at(place, port):
             behind = shown.get(floating["fixed_ip_address"])
             if behind and floating["floating_ip_address"] not in shown:
                 name, fixed = behind
@@ -210,9 +202,7 @@ def remember(place: Place, server_id: str) -> None:
         return
     # From now on it is given none.
     _BELONGINGS[place, server_id] = {}
-    adapter = place.service("network")
-    ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
-    mine = {port["id"] for port in ports if port["device_id"] == server_id}
+    mine = {port["id"] for port in networks.ports_of(place, server_id)}
     marked = server["metadata"].get(MADE_IP)
     _BELONGINGS[place, server_id] = {
         floating["id"]: floating["port_id"]

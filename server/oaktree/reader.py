@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import grpc
 import orjson
-import requests
 from google.protobuf.message import Message
 from keystoneauth1 import discover
 from oaktreemodel.v1.error_pb2 import Reason
@@ -87,9 +86,7 @@ class Reader:
 
     # Asking.
 
-    def get_json(
-        self, place: Place, path: str, query: Mapping[str, Any] | None = None
-    ) -> tuple[Any, requests.Response]:
+    def get_json(self, place: Place, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """GET as openstacksdk would: its adapter, its microversion, its exceptions."""
         adapter = place.service(self.row.service)
         response = adapter.get(
@@ -99,7 +96,7 @@ class Reader:
             headers={"Accept": "application/json"},
         )
         exceptions.raise_from_response(response)
-        return orjson.loads(response.content), response
+        return orjson.loads(response.content)
 
     def _microversion(self, adapter: proxy.Proxy) -> str | None:
         if self.row.microversion is None:
@@ -118,7 +115,7 @@ class Reader:
             return None
         path = self.row.item_path.format(id=quote(identifier, safe=""))
         try:
-            data, _ = self.get_json(place, path)
+            data = self.get_json(place, path)
         except exceptions.NotFoundException:
             return None
         except exceptions.BadRequestException:
@@ -132,12 +129,17 @@ class Reader:
             raise not_an_answer(self.row)
         return item
 
+    def one(self, place: Place, identifier: str) -> Found | None:
+        """One thing by its id, as it is told; None if there is none."""
+        item = self.get(place, identifier)
+        return None if item is None else self.encoder(place)(item)
+
     def page(
         self, place: Place, query: Mapping[str, Any]
     ) -> tuple[list[Item], Mapping[str, Any] | None]:
         """One page of a list, and the query of the next; None after the last."""
         try:
-            data, _ = self.get_json(place, self.row.path, query)
+            data = self.get_json(place, self.row.path, query)
         except exceptions.NotFoundException as error:
             # A marker may vanish; a list as a whole is there or the service does not have it.
             if "marker" in query:

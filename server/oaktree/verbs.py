@@ -28,7 +28,6 @@ MAX_AGE = 2.0
 async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     """Every place's items as they arrive, and a Failure for each place that has none to give."""
     test = filters.wanted(reader.descriptor, call.request, bool(reader.row.zone_key))
-
     everybody = getattr(call.request, "all_projects", False)
 
     async def one(place: Place) -> AsyncIterator[bytes]:
@@ -142,10 +141,10 @@ async def read_new(place: Place, reader: Reader, made: Made) -> bytes:
 
 async def read_back(place: Place, reader: Reader, identifier: str) -> Found:
     """A thing right after a change, as the cloud knows it."""
-    item = await place.run(None, reader.get, place, identifier)
-    if item is None:
+    found = await place.run(None, reader.one, place, identifier)
+    if found is None:
         raise not_found(noun_of(reader), identifier)
-    return (await place.run(None, reader.encode, place, [item]))[0]
+    return found
 
 
 async def update(call: Call, reader: Reader) -> bytes:

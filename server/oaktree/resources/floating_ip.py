@@ -61,9 +61,7 @@ def port_of(place: Place, server_id: str, floating_network: str = "") -> str:
     """The port of a server that a floating IP can lead to: one with an IPv4 address, on a network
     that a router leads out of to the floating network."""
     known = networks.read(place)
-    adapter = place.service("network")
-    ports = check(adapter.get("/ports", params={"device_id": server_id})).json()["ports"]
-    ports = [p for p in ports if any("." in ip["ip_address"] for ip in p["fixed_ips"])]
+    ports = [port for port in networks.ports_of(place, server_id) if networks.has_v4(port)]
     if not ports:
         raise failed(Reason.REASON_CONFLICT, f"server {server_id} has no port with an IPv4 address")
     routed = [
