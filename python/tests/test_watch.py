@@ -272,7 +272,8 @@ def test_a_deadline_bounds_each_connection(client: Any, oaktree: Oaktree) -> Non
     oaktree.answer("WatchServers", [told(mark=RESET), AWAY], endless(told(mark=RESET)))
     take(client.servers.watch(timeout=100), 3)
     left = [call.time_remaining for call in oaktree.calls["WatchServers"]]
-    assert [one is not None and one <= 100 for one in left] == [True, True]
+    # gRPC rounds a timeout up when it puts it on the wire.
+    assert [one is not None and 50 < one < 110 for one in left] == [True, True]
 
 
 def test_a_deadline_passes_while_the_server_is_away(connect: Connect) -> None:
