@@ -33,6 +33,21 @@ _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 THREADS = 8
 
 
+class _Connected:
+    """A connection, and what of it is in use: forgotten together."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        # The services in use, and where they are.
+        self.ready: dict[str, str] = {}
+        self._making: dict[str, threading.Lock] = {}
+
+    def making(self, service: str) -> threading.Lock:
+        """openstacksdk makes its proxies without a lock. One a service: one that hangs while it is
+        discovered must not hold up the others."""
+        return self._making.setdefault(service, threading.Lock())
+
+
 class Place:
     """One region of one cloud, seen from one project: what a call goes to.
 
@@ -53,9 +68,7 @@ class Place:
         # How far what belongs to no call reaches: to the end of this oaktree.
         self._background = http.Reach()
         self._lock = threading.RLock()
-        self._connection: Connection | None = None
-        # The services in use, and where they are.
-        self._ready: dict[str, str] = {}
+        self._connected: _Connected | None = None
         self._scoped: dict[tuple[str, ...], Place] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
@@ -98,7 +111,8 @@ class Place:
 
     def _service_at(self, url: str) -> str:
         """The service that an address belongs to; empty if it is none of those in use."""
-        return next((name for name, at in tuple(self._ready.items()) if url.startswith(at)), "")
+        ready = self._connected.ready if self._connected is not None else {}
+        return next((name for name, at in tuple(ready.items()) if url.startswith(at)), "")
 
     # What follows runs in threads.
 
@@ -106,10 +120,13 @@ class Place:
         self.changed = time.monotonic()
 
     def connection(self) -> Connection:
+        return self._connect_once().connection
+
+    def _connect_once(self) -> _Connected:
         with self._lock:
-            if self._connection is None:
-                self._connection = self._connect()
-            return self._connection
+            if self._connected is None:
+                self._connected = _Connected(self._connect())
+            return self._connected
 
     def _connect(self) -> Connection:
         made = Connection(config=self.config, strict_proxies=True)
@@ -144,35 +161,34 @@ class Place:
 
     def service(self, name: str) -> proxy.Proxy:
         """openstacksdk's proxy of a service, such as "compute"; SERVICE_ABSENT if the region's
-        catalog has none. Made under a lock, since openstacksdk makes them without."""
-        with self._lock:
-            conn = self.connection()
-            try:
-                made: proxy.Proxy = getattr(conn, name)
-                if name not in self._ready:
-                    self._check(made, name)
-            except (EndpointNotFound, exceptions.ServiceDisabledException) as error:
-                raise service_absent(name) from error
-            except exceptions.NotSupported as error:
-                # What a service that is down looks like to openstacksdk: no versions at all.
-                self.forget()
-                raise Refused(
-                    grpc.StatusCode.UNAVAILABLE,
-                    Reason.REASON_CLOUD_UNREACHABLE,
-                    f"the {name} service does not say which versions it speaks",
-                    {"service": name},
-                ) from error
-            except Exception:
-                self.forget()
-                raise
+        catalog has none."""
+        connected = self._connect_once()
+        making = connected.making(name)
+        reach = http.current.get() or self._background
+        if not making.acquire(timeout=reach.seconds_left()):
+            # Whoever is at it has got no answer for as long.
+            reach.seconds_left()
+            raise _unversioned(name)
+        try:
+            made: proxy.Proxy = getattr(connected.connection, name)
+            if name not in connected.ready:
+                if made.get_endpoint_data() is None:
+                    raise EndpointNotFound
+                # Retries are oaktree's, which knows how long its caller waits; openstacksdk sleeps.
+                made.status_code_retries = 0
+                connected.ready[name] = str(made.get_endpoint() or "")
             return made
-
-    def _check(self, made: proxy.Proxy, name: str) -> None:
-        if made.get_endpoint_data() is None:
-            raise EndpointNotFound
-        # Retries are oaktree's, which knows how long its caller waits; openstacksdk sleeps.
-        made.status_code_retries = 0
-        self._ready[name] = str(made.get_endpoint() or "")
+        except (EndpointNotFound, exceptions.ServiceDisabledException) as error:
+            raise service_absent(name) from error
+        except exceptions.NotSupported as error:
+            # What a service that is down looks like to openstacksdk: no versions at all.
+            self._forget(connected)
+            raise _unversioned(name) from error
+        except Exception:
+            self._forget(connected)
+            raise
+        finally:
+            making.release()
 
     def kept(self, what: str, seconds: float, read: Callable[[], T]) -> T:
         """What was read of the place no longer than so many seconds ago, or is read now."""
@@ -194,11 +210,11 @@ class Place:
             raise
         return True
 
-    def forget(self) -> None:
+    def _forget(self, connected: _Connected) -> None:
         """Connects anew at the next use: what a connection has found out stays with it for good."""
         with self._lock:
-            self._connection = None
-            self._ready.clear()
+            if self._connected is connected:
+                self._connected = None
 
     def scoped(self, project: Project) -> Place:
         """The same region seen from another project of the same user: one place a project, however
@@ -224,6 +240,15 @@ class Place:
                 same = (place for place in known if place.project.id == scoped.project.id)
                 self._scoped[key] = next(same, scoped)
             return self._scoped[key]
+
+
+def _unversioned(service: str) -> Refused:
+    return Refused(
+        grpc.StatusCode.UNAVAILABLE,
+        Reason.REASON_CLOUD_UNREACHABLE,
+        f"the {service} service does not say which versions it speaks",
+        {"service": service},
+    )
 
 
 def _address(error: BaseException | None) -> str:

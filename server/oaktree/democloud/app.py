@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from . import admin, cinder, discovery, glance, keystone, neutron, nova
 from .cloud import Cloud
 from .core import ApiError, Call, Reply, Route, Service, no_route
-from .faults import Fault
+from .faults import VERSIONS, Fault
 from .keystone.service import check
 from .microversions import negotiate
 
@@ -65,17 +65,20 @@ class Application:
         fault = None
         try:
             reply = discovery.answer(call, rest)
-            if reply is None:
-                route = self._route(call, rest)
-                template = route.template if isinstance(route, Route) else ""
-                fault = call.fault = self.cloud.faults.take(
-                    service.name, call.method, template, call.path, _region_name(call)
-                )
-                if fault:
-                    await _before(fault, call, request)
-                reply = await self._answer(call, route, request, headers)
+            route = None if reply else self._route(call, rest)
+            if reply:
+                template = call.path = VERSIONS
+                self.cloud.calls.kinds[f"{call.method} {service.name} {VERSIONS}"] += 1
             else:
-                self.cloud.calls.kinds[f"{call.method} {service.name} (versions)"] += 1
+                template = route.template if isinstance(route, Route) else ""
+            fault = call.fault = self.cloud.faults.take(
+                service.name, call.method, template, call.path, _region_name(call)
+            )
+            if fault:
+                await _before(fault, call, request)
+            if route is not None:
+                reply = await self._answer(call, route, request, headers)
+            assert reply is not None
             status, body = reply.status, reply.body
             headers.update(reply.headers)
             if body is None:

@@ -15,14 +15,17 @@ Kind = Literal[
     "lost_answer",  # takes effect, then the connection is closed without an answer
     "server_error",  # POST /servers is accepted, and the build ends in ERROR
 ]
+# The path of what services answer of their versions: hit only by a fault that names it.
+VERSIONS = "(versions)"
 
 
 @dataclass(slots=True)
 class Fault:
     """Hits requests that match every one of service, method, path and region that is given.
 
-    path is the route's template or a real path below the service. times is how many requests
-    are hit (None: all until cleared), after `skip` that are let through. seconds is the delay.
+    path is the route's template, a real path below the service, or VERSIONS. times is how many
+    requests are hit (None: all until cleared), after `skip` that are let through. seconds is the
+    delay.
     """
 
     kind: Kind
@@ -51,7 +54,7 @@ class Fault:
         return (
             self.service in (None, service)
             and self.method in (None, method)
-            and self.path in (None, template, path)
+            and (self.path in (template, path) or (self.path is None and path != VERSIONS))
             and self.region in (None, region)
         )
 
