@@ -12,8 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
+import requests
+import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,6 +30,15 @@ class Process:
 
     pid: int
     ready: str
+    _started: subprocess.Popen[str]
+
+    def say(self, line: str) -> str:
+        """What it answers, on one line, to one line."""
+        assert self._started.stdin is not None
+        assert self._started.stdout is not None
+        self._started.stdin.write(line + "\n")
+        self._started.stdin.flush()
+        return self._started.stdout.readline().strip()
 
     def cpu_seconds(self) -> float:
         """What it has used so far, all threads, in user and system mode."""
@@ -45,7 +57,10 @@ class Process:
 def running(command: Sequence[str], ready: str) -> Iterator[Process]:
     """A process, from the line that begins with `ready` to the end of the block."""
     started = subprocess.Popen(
-        [sys.executable, "-W", "ignore", *command], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-W", "ignore", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert started.stdout is not None
     try:
@@ -55,7 +70,7 @@ def running(command: Sequence[str], ready: str) -> Iterator[Process]:
             line = started.stdout.readline()
             if not line or time.monotonic() > end:
                 raise RuntimeError(f"{' '.join(command)} did not start")
-        yield Process(started.pid, line.strip())
+        yield Process(started.pid, line.strip(), started)
     finally:
         started.send_signal(signal.SIGTERM)
         try:
@@ -76,9 +91,28 @@ def clouds(servers: int) -> Iterator[Path]:
 
 
 @contextmanager
-def oaktree(path: Path) -> Iterator[tuple[Process, str]]:
+def cheap_cloud(*options: str) -> Iterator[tuple[Process, Path]]:
+    """bench.cloud, and its clouds.yaml."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clouds.yaml"
+        command = ["-m", "bench.cloud", "--clouds-yaml", str(path), *options]
+        with running(command, "cloud ready") as process:
+            yield process, path
+
+
+def admin(path: Path, method: str, what: str, body: Any = None) -> Any:
+    """A word with the embedded cloud's admin endpoint."""
+    entry = yaml.safe_load(path.read_text())["clouds"]["modern"]
+    address = entry["auth"]["auth_url"].removesuffix("/identity/v3")
+    answer = requests.request(method, f"{address}/_admin/{what}", json=body, timeout=60)
+    answer.raise_for_status()
+    return answer.json()
+
+
+@contextmanager
+def oaktree(path: Path, listen: str = "127.0.0.1:0") -> Iterator[tuple[Process, str]]:
     """An oaktree that serves them, and its address."""
-    command = ["-m", "oaktree.cli", "serve", "--clouds", str(path), "--listen", "127.0.0.1:0"]
+    command = ["-m", "oaktree.cli", "serve", "--clouds", str(path), "--listen", listen]
     with running([*command, "--log-level", "warning"], "oaktree serves on") as process:
         yield process, process.ready.split()[-1]
 

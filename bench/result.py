@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -17,9 +19,28 @@ class Result:
     goal: float | None = None
     # Whether the goal is the most it may be, or the least.
     at_most: bool = False
+    # Of values that were measured in turns, the median of each one's to its neighbour.
+    median_ratio: float | None = None
+
+    @classmethod
+    def paired(
+        cls,
+        name: str,
+        pairs: Sequence[tuple[float, float]],
+        unit: str,
+        *,
+        goal: float,
+        at_most: bool = False,
+    ) -> Result:
+        """Of a value and its peer's, measured in turns."""
+        value, peer = (statistics.median(side) for side in zip(*pairs, strict=True))
+        ratio = statistics.median(one / other for one, other in pairs)
+        return cls(name, value, unit, peer, goal, at_most, ratio)
 
     @property
     def ratio(self) -> float | None:
+        if self.median_ratio is not None:
+            return self.median_ratio
         return self.value / self.peer if self.peer else None
 
     @property

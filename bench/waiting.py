@@ -11,13 +11,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import requests
-import yaml
-
-from bench.processes import clouds, oaktree
+from bench.processes import admin, clouds, oaktree
 from bench.result import Result
 
 SECONDS = 30
@@ -28,15 +24,6 @@ ONE_PAGE = 999
 # What others need for one who waits, as was measured: openstacksdk's wait_for_server asks every 5
 # seconds, gophercloud's WaitForStatus every second.
 OPENSTACKSDK, GOPHERCLOUD = 6, 30
-
-
-def _admin(path: Path, method: str, what: str, body: Any = None) -> Any:
-    """A word with the embedded cloud's admin endpoint."""
-    entry = yaml.safe_load(path.read_text())["clouds"]["modern"]
-    address = entry["auth"]["auth_url"].removesuffix("/identity/v3")
-    answer = requests.request(method, f"{address}/_admin/{what}", json=body, timeout=60)
-    answer.raise_for_status()
-    return answer.json()
 
 
 @contextmanager
@@ -65,13 +52,13 @@ def _clients(kind: str, address: str, ids: list[str]) -> Iterator[int]:
 def _waits(servers: int, waiters: int) -> int:
     """Requests in SECONDS while so many wait for servers that stay as they are."""
     with clouds(servers) as path:
-        ids = [server["id"] for server in _admin(path, "GET", "east/servers")][:waiters]
+        ids = [server["id"] for server in admin(path, "GET", "east/servers")][:waiters]
         for identifier in ids:
-            _admin(path, "PATCH", f"east/servers/{identifier}", {"status": "BUILD"})
+            admin(path, "PATCH", f"east/servers/{identifier}", {"status": "BUILD"})
         with oaktree(path) as (_, address), _clients("wait", address, ids):
-            _admin(path, "DELETE", "calls")
+            admin(path, "DELETE", "calls")
             time.sleep(SECONDS)
-            return sum(_admin(path, "GET", "calls")["kinds"].values())
+            return sum(admin(path, "GET", "calls")["kinds"].values())
 
 
 def measure() -> Iterator[Result]:
