@@ -11,16 +11,15 @@ import grpc
 from oaktreemodel.v1.common_pb2 import Secret
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.server_pb2 import CreateServerResponse
-from openstack import exceptions, utils
+from openstack import utils
 
-from oaktree import networks, promise, repeats, resources, validate
+from oaktree import networks, promise, repeats, resources, sweep, validate
 from oaktree.call import Call
 from oaktree.errors import Refused, failed, invalid, not_offered, passing
 from oaktree.find import find
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.row import Item, Made
-from oaktree.translate import translate
 from oaktree.verbs import read_new
 from oaktree.writes import named, require
 
@@ -250,31 +249,26 @@ async def delete(call: Call, reader: Reader) -> bytes:
     place = await call.place()
 
     async def work() -> bytes:
+        name = call.request.name_or_id
         try:
-            found: Found = await place.run(None, find, place, reader, call.request.name_or_id)
+            found: Found = await place.run(None, find, place, reader, name)
         except Refused as refused:
             if refused.code == grpc.StatusCode.NOT_FOUND:
-                await promise.sweep(place, call.request.name_or_id)
+                await sweep.now(place, name)
             raise
-        await place.run(None, _delete, place, found.id)
-        call.server.once.later(promise.sweep_when_gone(place, found.id))
+        try:
+            await place.run(None, _delete, place, found.id)
+        except Refused as refused:
+            # In spite of these it may be gone, or going.
+            if refused.code == grpc.StatusCode.NOT_FOUND or passing(refused):
+                call.server.once.later(sweep.when_gone(place, found.id))
+            raise
+        call.server.once.later(sweep.when_gone(place, found.id))
         return b""
 
     return await call.change(place, work)
 
 
 def _delete(place: Place, server_id: str) -> None:
-    try:
-        promise.remember(place, server_id)
-    except Exception as error:
-        # That its floating IPs cannot be looked at now is no reason to keep the server: the sweep
-        # finds those that lead to nothing.
-        if not passing(translate(error)):
-            raise
-    try:
+    with sweep.prepared(place, server_id):
         place.service("compute").delete_server(server_id, ignore_missing=False)  # type: ignore[attr-defined]
-    except exceptions.NotFoundException:
-        raise
-    except Exception:
-        promise.stays(place, server_id)
-        raise

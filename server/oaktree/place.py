@@ -71,6 +71,7 @@ class Place:
         self._connected: _Connected | None = None
         self._scoped: dict[tuple[str, ...], Place] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
+        self._states: dict[type[Any], Any] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
 
     def __repr__(self) -> str:
@@ -200,6 +201,11 @@ class Place:
         found = read()
         self._kept[what] = (asked, found)
         return found
+
+    def state(self, kind: type[T]) -> T:
+        """The place's own object of a class: what a module has to remember of it."""
+        found: T | None = self._states.get(kind)
+        return self._states.setdefault(kind, kind()) if found is None else found
 
     def has_service(self, name: str) -> bool:
         try:

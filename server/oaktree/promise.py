@@ -1,22 +1,25 @@
-"""The floating IP that a server is promised when it is made, and loses when it is deleted.
+"""The floating IP that a server is promised when it is made.
 
 That it was promised stands in the server's metadata (`oaktree_auto_ip`, the network it comes from)
 until it is kept, and whose the floating IP is stands in its description: so that a crash loses
 neither, and that what the user made himself is never taken for oaktree's. The process that took the
-Create or the Delete carries on by itself; after a crash whoever waits for the server does.
+Create carries on by itself; after a crash whoever waits for the server does. What goes with a
+server is in `oaktree.sweep`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum, auto
 from typing import Any
+from weakref import WeakValueDictionary
 
 from google.protobuf.message import Message
-from openstack import exceptions
 
 from oaktree import networks, resources
 from oaktree.errors import Refused, passing
@@ -31,14 +34,48 @@ AUTO_IP = "oaktree_auto_ip"
 MADE_IP = "oaktree_floating_ip"
 # Nova shows a floating IP this much later, at the most.
 LAG_SECONDS = 10.0
-_KEPT: dict[tuple[Place, str], float] = {}
-# The floating IPs that keep no description, from their making until the server's metadata tells
-# whose they are: what its user attached must not be taken for oaktree's.
-_MADE: dict[tuple[Place, str], str] = {}
 # How long the process that took a Create or a Delete sees to the floating IP.
 PATIENCE_SECONDS = 600.0
 # Nova makes a server's port within the first second of its build.
 FIRST_SECONDS, LAST_SECONDS = 0.25, 2.0
+
+
+class Known:
+    """What this process knows of a place's servers, by id, and the cloud does not tell."""
+
+    def __init__(self) -> None:
+        # When a promise was kept, on the monotonic clock.
+        self.kept: dict[str, float] = {}
+        # The floating IPs it made, while they are still promised: one that is gone by then, its
+        # user took away. What its user attached must not be taken for one of these.
+        self.made: dict[str, Item] = {}
+        # The servers it deletes. The ids of oaktree's floating IPs and the ports they lead to: what
+        # leads to a port that its user made would not be known for the server's once that is gone.
+        self.leaving: dict[str, dict[str, str]] = {}
+        self._locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    def lock(self, server_id: str) -> Any:
+        """Held while a server is given a floating IP. Neutron fails over a port that is deleted
+        meanwhile, and Nova then over the server."""
+        with self._lock:
+            return self._locks.setdefault(server_id, threading.Lock())
+
+    def lately(self, server_id: str) -> bool:
+        """Whether a promise was kept so short a time ago that Nova may not show it yet."""
+        now = time.monotonic()
+        for one in [one for one, kept in list(self.kept.items()) if now - kept > LAG_SECONDS]:
+            self.kept.pop(one, None)
+        return server_id in self.kept
+
+
+class _Progress(Enum):
+    """How far it is with what a server was promised."""
+
+    UNDER_WAY = auto()
+    # It has it, but Nova will not have its metadata changed now: its user locked it, say.
+    MARKED = auto()
+    DONE = auto()
 
 
 def description(server_id: str) -> str:
@@ -48,10 +85,10 @@ def description(server_id: str) -> str:
 async def see_to(place: Place, server_id: str) -> None:
     """Gives a new server its floating IP, if one was promised."""
     # If it fails, whoever waits for the server tries again, and is told.
-    await _carry_on(place, server_id, _step)
+    await carry_on(place, server_id, lambda *of: _step(*of) is _Progress.DONE)
 
 
-async def _carry_on(place: Place, server_id: str, step: Callable[[Place, str], bool]) -> None:
+async def carry_on(place: Place, server_id: str, step: Callable[[Place, str], bool]) -> None:
     """Takes a step again and again until all is done. A failure that may pass is no end: nobody
     else may be there to go on."""
     end, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_SECONDS
@@ -72,76 +109,113 @@ def server_item(place: Place, server_id: str) -> Item | None:
     return resources.reader("Server").get(place, server_id)
 
 
-def _step(place: Place, server_id: str) -> bool:
-    """Goes as far as it can towards what was promised to a server. True when all is done."""
-    server = server_item(place, server_id)
-    if server is None or server["status"] in ("ERROR", "DELETED", "SOFT_DELETED"):
-        return True
-    # Neutron fails over a port that is deleted while it is given a floating IP, and so Nova over
-    # the server. A server that is being built does not show for sure that it is to be deleted.
-    leaving = server.get("OS-EXT-STS:task_state") in ("deleting", "soft-deleting")
-    if leaving or (place, server_id) in _BELONGINGS:
-        return True
-    network = server["metadata"].get(AUTO_IP)
-    if not network:
-        return True
-    floating = _floating_ip(place, server_id, network)
-    if floating == "":
-        return False
+def leaves(server: Item) -> bool:
+    """Whether a server is to be deleted. One that is being built does not show it for sure."""
+    return server.get("OS-EXT-STS:task_state") in ("deleting", "soft-deleting")
+
+
+def _step(place: Place, server_id: str) -> _Progress:
+    """Goes as far as it can towards what was promised to a server."""
+    known, server = place.state(Known), server_item(place, server_id)
+    network = server["metadata"].get(AUTO_IP) if server is not None else None
+    if server is None or not network:
+        known.made.pop(server_id, None)
+        return _Progress.DONE
+    ended = server["status"] in ("ERROR", "DELETED", "SOFT_DELETED")
+    if ended or leaves(server) or server_id in known.leaving:
+        return _Progress.DONE
+    with known.lock(server_id):
+        floating = _floating_ip(place, known, server, network)
     # Nova refuses changes to the metadata of a server that is being built.
-    if server["status"] == "BUILD":
-        return False
+    if floating == "" or server["status"] == "BUILD":
+        return _Progress.UNDER_WAY
     compute = place.service("compute")
     path = f"/servers/{server_id}/metadata"
-    if floating is not None and _MADE.get((place, server_id)) == floating["id"]:
-        body = {"metadata": {MADE_IP: floating["id"]}}
-        check(compute.post(path, json=body))
-        del _MADE[place, server_id]
+    made = known.made.get(server_id)
+    if made is not None and made == floating and not networks.read(place).keeps_descriptions:
+        response = compute.post(path, json={"metadata": {MADE_IP: made["id"]}})
+        if response.status_code == 409:
+            return _Progress.MARKED
+        check(response)
     # While it stands, a floating IP that its user removed would come back.
     response = compute.delete(f"{path}/{AUTO_IP}")
     if response.status_code == 409:
-        return False
+        return _Progress.MARKED
     if response.status_code != 404:
         check(response)
-    _KEPT[place, server_id] = time.monotonic()
-    return True
+    known.kept[server_id] = time.monotonic()
+    known.made.pop(server_id, None)
+    return _Progress.DONE
 
 
-def _lately(place: Place, server_id: str) -> bool:
-    """Whether a promise was kept so short a time ago that Nova may not show it yet."""
-    now = time.monotonic()
-    for key in [key for key, kept in list(_KEPT.items()) if now - kept > LAG_SECONDS]:
-        _KEPT.pop(key, None)
-    return (place, server_id) in _KEPT
-
-
-def _floating_ip(place: Place, server_id: str, network: str) -> Any:
+def _floating_ip(place: Place, known: Known, server: Item, network: str) -> Any:
     """The floating IP that leads to a server, made if there is none. "" while that cannot be told,
-    as the server has no port yet; None where none is possible."""
-    ports = [port for port in networks.ports_of(place, server_id) if networks.has_v4(port)]
-    known = networks.read(place)
-    routed = [p for p in ports if network in known.routed.get(p["network_id"], ())]
+    as the server has no port yet; None where none is possible, or its user took it away."""
+    server_id = server["id"]
+    every = networks.ports_of(place, server_id)
+    region = networks.read(place)
+    ports = [port for port in every if networks.has_v4(port)]
+    routed = [p for p in ports if network in region.routed.get(p["network_id"], ())]
     ports = sorted(routed or ports, key=lambda port: str(port["id"]))
     if not ports:
-        return ""
+        # Addresses may come late in a build.
+        return "" if server["status"] == "BUILD" else None
     for port in ports:
         for floating in networks.floating_ips_at(place, port):
             return floating
-    if (place, server_id) in _BELONGINGS:
+    if server_id in known.leaving:
         return ""
-    body: Item = {"floating_network_id": network, "port_id": ports[0]["id"]}
-    if known.keeps_descriptions:
-        body["description"] = description(server_id)
-    response = place.service("network").post("/floatingips", json={"floatingip": body})
-    if response.status_code == 409 and "FloatingIPPortAlreadyAssociated" in response.text:
-        # Somebody else was quicker; whose it is shows at the next step.
+    made = known.made.get(server_id)
+    if made is not None and made["port_id"] in [port["id"] for port in every]:
+        return None
+    target: Item = {"port_id": ports[0]["id"]}
+    adapter = place.service("network")
+    # A build that failed on one host goes on at another, with another port.
+    lost = _lost(place, server_id, made)
+    if lost is not None:
+        response = adapter.put(f"/floatingips/{lost}", json={"floatingip": target})
+    elif made is not None:
+        return None
+    else:
+        target["floating_network_id"] = network
+        if region.keeps_descriptions:
+            target["description"] = description(server_id)
+        response = adapter.post("/floatingips", json={"floatingip": target})
+    if _says(response, 409, "FloatingIPPortAlreadyAssociated") or _says(
+        response, 404, "PortNotFound"
+    ):
+        # Somebody else was quicker, or Nova has taken the port away: the next step shows it.
         return ""
-    if response.status_code == 404 and "ExternalGatewayForFloatingIPNotFound" in response.text:
+    if _says(response, 404, "ExternalGatewayForFloatingIPNotFound"):
         return None
     floating = check(response).json()["floatingip"]
-    if not known.keeps_descriptions:
-        _MADE[place, server_id] = floating["id"]
+    known.made[server_id] = floating
     return floating
+
+
+def _says(response: Any, status: int, kind: str) -> bool:
+    return response.status_code == status and kind in response.text
+
+
+def _lost(place: Place, server_id: str, made: Item | None) -> str | None:
+    """The id of a floating IP that was made for a server and leads to nothing."""
+    if made is None and not networks.read(place).keeps_descriptions:
+        return None
+    known = made["id"] if made is not None else None
+    for floating in floating_ips(place, server_id):
+        ours = floating["id"] == known or floating.get("description") == description(server_id)
+        if ours and not floating["port_id"]:
+            return str(floating["id"])
+    return None
+
+
+def floating_ips(place: Place, server_id: str) -> list[Item]:
+    """Those that may be a server's: with its description, where the cloud keeps them; else all."""
+    described = networks.read(place).keeps_descriptions
+    query = {"description": description(server_id)} if described else {}
+    answer = check(place.service("network").get("/floatingips", params=query)).json()
+    found: list[Item] = answer["floatingips"]
+    return found
 
 
 def stands(item: Item) -> bool:
@@ -154,10 +228,10 @@ async def settle(place: Place, found: Found) -> Message | None:
     """Sees through what is left of a Create, for whoever waits. The server as it then is, with the
     address that Nova shows only seconds later; None while there is more to do."""
     server: Any = found.message
-    if not found.unsettled and not _lately(place, server.id):
+    if not found.unsettled and not place.state(Known).lately(server.id):
         return found.message  # type: ignore[no-any-return]
     try:
-        if not await place.run(None, _step, place, server.id):
+        if await place.run(None, _step, place, server.id) is _Progress.UNDER_WAY:
             return None
     except Refused as refused:
         if passing(refused):
@@ -169,8 +243,7 @@ async def settle(place: Place, found: Found) -> Message | None:
 
 def _with_floating_ip(place: Place, server: Any) -> Message:
     item = server_item(place, server.id)
-    known = networks.read(place)
-    if item is None or not known.has_floating_ips:
+    if item is None or not networks.read(place).has_floating_ips:
         return server  # type: ignore[no-any-return]
     shown = {
         one["addr"]: (name, one)
@@ -187,73 +260,3 @@ def _with_floating_ip(place: Place, server: Any) -> Message:
                 )
     found: Message = resources.reader("Server").encode(place, [item])[0].message
     return found
-
-
-# The floating IPs of servers that are being deleted, and the port each leads to, of this process's
-# own deletions: what leads to a port that its user made would else not be known for the server's
-# once that is gone.
-_BELONGINGS: dict[tuple[Place, str], dict[str, str]] = {}
-
-
-def remember(place: Place, server_id: str) -> None:
-    """Notes, before a server is deleted, which floating IPs of oaktree's lead to it."""
-    server = server_item(place, server_id)
-    if server is None or not networks.read(place).has_floating_ips:
-        return
-    # From now on it is given none.
-    _BELONGINGS[place, server_id] = {}
-    mine = {port["id"] for port in networks.ports_of(place, server_id)}
-    marked = server["metadata"].get(MADE_IP)
-    _BELONGINGS[place, server_id] = {
-        floating["id"]: floating["port_id"]
-        for floating in _floating_ips(place, server_id)
-        if floating["port_id"] in mine
-        and (floating.get("description") == description(server_id) or floating["id"] == marked)
-    }
-
-
-def stays(place: Place, server_id: str) -> None:
-    """Takes back what remember() did, of a server that is not deleted after all."""
-    _BELONGINGS.pop((place, server_id), None)
-
-
-def _floating_ips(place: Place, server_id: str) -> list[Item]:
-    """Those that may be a server's: with its description, where the cloud keeps them; else all."""
-    described = networks.read(place).keeps_descriptions
-    query = {"description": description(server_id)} if described else {}
-    answer = check(place.service("network").get("/floatingips", params=query)).json()
-    found: list[Item] = answer["floatingips"]
-    return found
-
-
-async def sweep_when_gone(place: Place, server_id: str) -> None:
-    """Waits for a server that is being deleted, and clears up after it."""
-    try:
-        await _carry_on(place, server_id, _sweep_once_gone)
-    finally:
-        _BELONGINGS.pop((place, server_id), None)
-
-
-def _sweep_once_gone(place: Place, server_id: str) -> bool:
-    gone = server_item(place, server_id) is None
-    if gone:
-        _sweep(place, server_id)
-    return gone
-
-
-async def sweep(place: Place, server_id: str) -> None:
-    """Deletes the floating IPs that oaktree made for a server that is gone. One that leads to
-    something else by now is its user's."""
-    await place.run(None, _sweep, place, server_id)
-
-
-def _sweep(place: Place, server_id: str) -> None:
-    if not networks.read(place).has_floating_ips:
-        return
-    led = _BELONGINGS.get((place, server_id), {})
-    for floating in _floating_ips(place, server_id):
-        ours = floating["id"] in led or floating.get("description") == description(server_id)
-        if ours and floating["port_id"] in (None, "", led.get(floating["id"])):
-            response = place.service("network").delete(f"/floatingips/{floating['id']}")
-            if response.status_code != 404:
-                exceptions.raise_from_response(response)

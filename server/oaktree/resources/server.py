@@ -12,7 +12,7 @@ from oaktreemodel.v1.server_pb2 import GetServerConsoleOutputResponse
 from openstack import exceptions
 from openstack.compute.v2 import server
 
-from oaktree import addresses, boot, networks, promise, repeats
+from oaktree import addresses, boot, networks, promise, repeats, sweep
 from oaktree.call import Call
 from oaktree.convert import as_bool, text
 from oaktree.find import find
@@ -230,11 +230,11 @@ ROW = Row(
     prepare=_Context,
     finish=_finish,
     update=_update,
-    fault=lambda message: message.fault.message,  # type: ignore[attr-defined]
+    fault=lambda place, message: [message.fault.message],  # type: ignore[attr-defined]
     settle=promise.settle,
     unsettled=promise.stands,
     mark=repeats.marked,
-    sweep=promise.sweep,
+    sweep=sweep.now,
     specials={
         "CreateServer": boot.create,
         "DeleteServer": boot.delete,
