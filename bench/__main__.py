@@ -10,11 +10,11 @@ import json
 import sys
 from pathlib import Path
 
-from bench import cached, lists, starting, waiting
+from bench import cached, latency, lists, polling, starting, waiting
 
 MEASURES = {
     module.__name__.removeprefix("bench."): module.measure
-    for module in (starting, lists, cached, waiting)
+    for module in (starting, lists, cached, polling, latency, waiting)
 }
 RESULTS = Path(__file__).parent / "results.json"
 

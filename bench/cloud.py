@@ -2,7 +2,8 @@
 
 Pages of servers are kept as bytes, so that whoever is measured waits for himself and not for the
 cloud. Servers are as large as real ones. A line on standard input says how many of them differ
-from one list to the next: none, some (one in a hundred) or all.
+from one list to the next: none, some (one in a hundred) or all. The answer is how many lists there
+were so far.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ class Pages:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._kept: dict[Hashable, bytes] = {}
-        self._lists = 0
+        self.lists = 0
         self.differing = NONE
 
     def __call__(self, call: Call) -> Reply:
         if "marker" not in call.query:
-            self._lists += 1
-        odd = self._lists % 2 if self.differing != NONE else 0
+            self.lists += 1
+        odd = self.lists % 2 if self.differing != NONE else 0
         key = (call.region.name, call.project, call.version, str(call.query))
         form = (*key, odd and self.differing)
         if form not in self._kept:
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--clouds-yaml", required=True)
     parser.add_argument("--servers", type=int, default=0)
     parser.add_argument("--copies", type=int, default=0, help="in clouds.yaml, of the cloud")
+    parser.add_argument("--building", type=int, default=0, help="how many of them never get ready")
     parser.add_argument("--build-seconds", type=float, default=0.0)
     chosen = parser.parse_args()
     pages = Pages.install()
@@ -93,11 +95,14 @@ def main() -> None:
             assert server is not None
             beat = "rare-0" if int(server["metadata"]["number"]) % 100 == 0 else "often-0"
             server.change(metadata={**server["metadata"], **_METADATA, "beat": beat})
+            if chosen.building > 0:
+                server.change(status="BUILD")
+                chosen.building -= 1
         Path(chosen.clouds_yaml).write_text(yaml.safe_dump(_entries(demo, chosen.copies)))
         print("cloud ready:", demo.clouds["modern"].address, flush=True)
         for line in sys.stdin:
-            pages.differing = line.strip()
-            print("done", flush=True)
+            pages.differing = line.strip() or pages.differing
+            print(pages.lists, flush=True)
 
 
 if __name__ == "__main__":

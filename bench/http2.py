@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,6 +152,20 @@ async def answer(connection: Connection, path: str, request: Message) -> list[by
         raise RuntimeError(f"{path} failed")
     assert stream.kept is not None
     return messages(bytes(stream.kept))
+
+
+@asynccontextmanager
+async def held(address: str, path: str, request: Message) -> AsyncIterator[None]:
+    """A call whose answer goes on until the block ends. RuntimeError if it ended before."""
+    connection = await connect(address)
+    begun = asyncio.Event()
+    stream = Stream(lambda one: begun.set())
+    connection.call(path, request.SerializeToString(), stream)
+    await begun.wait()
+    yield
+    if stream.ended:
+        raise RuntimeError(f"{path} ended")
+    connection.close()
 
 
 def messages(data: bytes) -> list[bytes]:
