@@ -76,7 +76,7 @@ def _post(place: Place, request: Any) -> Made:
     }
     metadata = dict(request.metadata) | repeats.mark(request)
     interfaces, network = _interfaces(place, request)
-    floating = _floating_network(place, request, network)
+    floating = _floating_network(place, request, network, allocated=interfaces == "auto")
     if floating:
         metadata[promise.AUTO_IP] = floating
     if interfaces is not None:
@@ -197,9 +197,10 @@ def _interfaces(place: Place, request: Any) -> tuple[Any, Item | None]:
     chosen = known.for_server()
     if chosen is not None:
         return [{"uuid": chosen["id"]}], chosen
-    if modern and "auto-allocated-topology" in known.extensions:
-        return "auto", None
-    raise networks.network_needed(place)
+    if not modern:
+        raise networks.network_needed()
+    networks.check_allocation(place, known)
+    return "auto", None
 
 
 def _given(place: Place, request: Any, known: networks.Networks) -> tuple[list[Item], Item | None]:
@@ -220,22 +221,17 @@ def _given(place: Place, request: Any, known: networks.Networks) -> tuple[list[I
             require(place, "compute", "2.42", "tags of network interfaces")
             one["tag"] = nic.tag
         found.append(one)
-    on = [n for n in known.networks if n["id"] in used]
-    # One that leads outside does already what a floating IP is for.
-    if any(known.is_external(n) for n in on):
-        return found, None
-    routed = [n for n in on if known.floating(n["id"])]
-    return found, routed[0] if routed else None
+    return found, known.leads_outside([n for n in known.networks if n["id"] in used])
 
 
-def _floating_network(place: Place, request: Any, network: Item | None) -> str:
+def _floating_network(place: Place, request: Any, network: Item | None, *, allocated: bool) -> str:
     """The network that the server's floating IP will come from; empty if it gets none."""
     if request.HasField("auto_ip") and not request.auto_ip:
         return ""
     known = networks.read(place)
     if request.floating_network and known.has_floating_ips:
         return named("Network")(place, request.floating_network, "floating_network")
-    chosen = known.floating_for(network)
+    chosen = known.floating_for(network, allocated=allocated)
     if chosen is None and request.auto_ip:
         raise failed(
             Reason.REASON_NOT_OFFERED,

@@ -9,6 +9,7 @@ shared ones. More than one left is a question to the caller, not a guess.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -25,6 +26,10 @@ from oaktree.writes import check
 KEPT_SECONDS = 60.0
 # More than this is no list of a project's networks, but one that leads back to itself.
 PAGES = 1000
+# An address of 50 ids is within what every service takes.
+IDS = 50
+# Neutron makes a network, a subnet and a router for a project that has none.
+ALLOCATES = "auto-allocated-topology"
 
 
 @dataclass
@@ -137,13 +142,14 @@ class Networks:
         return found
 
     def own_first(self, networks: list[Item]) -> list[Item]:
-        """The project's own, if there are any; else those that others share."""
-        own = [n for n in networks if self._owner(n) in ("", self.project)]
-        return own or networks
+        """The project's own, if there are any; else those that others share. An administrator is
+        shown the rest as well."""
+        own = [n for n in networks if self._is_own(n)]
+        return own or [n for n in networks if n.get("shared")]
 
-    @staticmethod
-    def _owner(network: Item) -> str:
-        return str(network.get("project_id") or network.get("tenant_id") or "")
+    def _is_own(self, network: Item) -> bool:
+        owner = network.get("project_id") or network.get("tenant_id") or ""
+        return owner in ("", self.project)
 
     def for_server(self) -> Item | None:
         """The network that a server gets when its maker names none; None where only Nova can say.
@@ -167,17 +173,34 @@ class Networks:
             raise choice_needed("nics", f"name a network: {described(candidates)}")
         return candidates[0] if candidates else None
 
-    def floating_for(self, network: Item | None) -> Item | None:
-        """The network that a floating IP for a server on this one comes from; None where it needs
-        none, or can have none."""
-        settings = self.settings
-        if network is None or not settings.use_external or settings.private:
-            return None
+    def _sources(self, network: Item) -> list[Item]:
+        """The networks that a floating IP for a server on this one may come from."""
         if self.is_external(network) or 4 not in self.versions(network):
-            return None
+            return []
         found = self.floating(network["id"])
-        if not found and settings.nat_source:
-            found = self.floating()
+        if found or not (self.settings.nat_source or not self._is_own(network)):
+            return found
+        # Other projects' routers do not show. Whether one leads outside, Neutron says when it is
+        # asked for the floating IP: so it is not worth a question to the caller.
+        found = self.floating()
+        return found if len(found) == 1 else [n for n in found if n.get("is_default")][:1]
+
+    def leads_outside(self, networks: list[Item]) -> Item | None:
+        """Of the networks that a server is on, the one that its floating IP leads to."""
+        # One that is outside does already what a floating IP is for.
+        if any(map(self.is_external, networks)):
+            return None
+        return next(filter(self._sources, networks), None)
+
+    def floating_for(self, network: Item | None, *, allocated: bool = False) -> Item | None:
+        """The network that a floating IP for a server on this one comes from; None where it needs
+        none, or can have none. `allocated`: on a network that Neutron is yet to make, behind a
+        router to the default one outside."""
+        if not self.settings.use_external or self.settings.private:
+            return None
+        found = self._sources(network) if network is not None else []
+        if allocated:
+            found = [n for n in self.floating() if n.get("is_default")][:1]
         if len(found) > 1:
             default = [n for n in found if n.get("is_default")]
             found = default if len(default) == 1 else found
@@ -202,9 +225,9 @@ def _read(place: Place) -> Networks:
         return found
     adapter = place.service("network")
 
-    def get(path: str, key: str) -> list[Any]:
+    def get(path: str, key: str, wanted: Mapping[str, Any] | None = None) -> list[Any]:
         items: list[Any] = []
-        query: dict[str, str] | None = {}
+        query: Mapping[str, Any] | None = wanted
         for _ in range(PAGES):
             answer = check(adapter.get(path, params=query)).json()
             items += answer[key]
@@ -224,11 +247,15 @@ def _read(place: Place) -> Networks:
             for router in get("/routers", "routers")
             if router.get("external_gateway_info")
         }
-        for port in get("/ports", "ports"):
-            # Also router_interface_distributed and its likes.
-            if port["device_id"] in gateways and port["device_owner"] != "network:router_gateway":
-                network = found.routed.setdefault(port["network_id"], set())
-                network.add(gateways[port["device_id"]])
+        routers = sorted(gateways)
+        for start in range(0, len(routers), IDS):
+            # Of these alone: a project has as many ports as servers, and more.
+            wanted = {"device_id": routers[start : start + IDS]}
+            for port in get("/ports", "ports", wanted):
+                # Also router_interface_distributed and its likes.
+                outside = gateways.get(port["device_id"])
+                if outside and port["device_owner"] != "network:router_gateway":
+                    found.routed.setdefault(port["network_id"], set()).add(outside)
     return found
 
 
@@ -249,9 +276,20 @@ def floating_ips_at(place: Place, port: Item) -> list[Item]:
     return [one for one in answer.json()["floatingips"] if one["port_id"] == port["id"]]
 
 
-def network_needed(place: Place) -> Refused:
+def check_allocation(place: Place, known: Networks) -> None:
+    """FAILED_PRECONDITION where Neutron would make no network for a server that has none."""
+    if ALLOCATES not in known.extensions:
+        raise network_needed()
+    path = f"/{ALLOCATES}/{known.project}"
+    answer = place.service("network").get(path, params={"fields": "dry-run"})
+    if answer.status_code == 409:
+        raise network_needed(answer.json()["NeutronError"]["message"])
+    check(answer)
+
+
+def network_needed(why: str = "") -> Refused:
     return failed(
         Reason.REASON_NOT_OFFERED,
         "there is no network that a server could be put on; make one, with a subnet, or name one "
-        "in nics",
+        "in nics" + (f" ({why})" if why else ""),
     )

@@ -12,5 +12,6 @@ What they answer, in which words and with which codes, was compared with real se
 """
 
 from .handle import DemoCloud
+from .layout import Net
 
-__all__ = ["DemoCloud"]
+__all__ = ["DemoCloud", "Net"]

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from .cloud import Cloud, new_id
 from .faults import Fault
 from .items import Item, Row, Table
+from .layout import Net, lay_out
 from .seed import add_servers
 
 Answer = tuple[int, bytes, dict[str, str]]
@@ -45,6 +46,8 @@ def _serve(cloud: Cloud, method: str, path: list[str], body: Row) -> Any:
             cloud.tokens.clear()
         case "POST", ["servers", region]:
             return add_servers(cloud.regions[region], **body)
+        case "PUT", ["networks", region]:
+            lay_out(cloud.regions[region], [Net(**net) for net in body["networks"]])
         case "GET", [region, table]:
             return list(_table(cloud, region, table))
         case "POST", [region, table]:

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ import yaml
 
 from .cloud import PROFILES, Cloud, Settings
 from .keystone import service as keystone
+from .layout import Net
 from .listener import Listener
 from .seed import fill
 
@@ -211,6 +213,11 @@ class DemoCloud:
         body = {"count": count, "project": project, "prefix": prefix}
         ids: list[str] = self.admin(cloud, "POST", f"servers/{region}", body)
         return ids
+
+    def lay_out(self, cloud: str, region: str, *networks: Net) -> None:
+        """Replace all networks of a region, and what is on them."""
+        body = {"networks": [asdict(network) for network in networks]}
+        self.admin(cloud, "PUT", f"networks/{region}", body)
 
     def items(self, cloud: str, region: str, table: str) -> list[dict[str, Any]]:
         """All that a table holds (`servers`, `ports`, `floatingips` ...), as it is stored."""

@@ -34,11 +34,13 @@ NEWER = {
     "tag-creation": "Tag creation for ports",
 }
 ROUTER = {"router": "Neutron L3 Router", "extraroute": "Neutron Extra Route"}
+NEWER_ROUTER = {"auto-allocated-topology": "Auto Allocated Topology Services"}
 
 
 def extensions(call: Call) -> dict[str, str]:
     profile = call.cloud.profile
-    return KILO | ({} if profile.old else NEWER) | (ROUTER if profile.floating_ips else {})
+    routers = ROUTER | ({} if profile.old else NEWER_ROUTER)
+    return KILO | ({} if profile.old else NEWER) | (routers if profile.floating_ips else {})
 
 
 def _extension(alias: str, name: str) -> Row:

@@ -56,10 +56,12 @@ def delete(call: Call, item: Item) -> None:
         release(call.region, item["external_gateway_info"]["external_fixed_ips"])
 
 
-def connect(region: Region, router: Item, subnet: Item) -> Item:
-    """The router's port on a subnet, at the subnet's gateway address."""
+def connect(region: Region, router: Item, subnet: Item, *, second: bool = False) -> Item:
+    """The router's port on a subnet, at the subnet's gateway address, which a `second` router's
+    is not."""
     network = region.networks.get(subnet["network_id"])
     assert network is not None
+    own = {"ip_address": subnet["gateway_ip"]}
     return make_port(
         region,
         network,
@@ -67,7 +69,7 @@ def connect(region: Region, router: Item, subnet: Item) -> Item:
         device_id=router["id"],
         device_owner="network:router_interface",
         status="ACTIVE",
-        fixed_ips=[{"subnet_id": subnet["id"], "ip_address": subnet["gateway_ip"]}],
+        fixed_ips=[{"subnet_id": subnet["id"]} | ({} if second else own)],
         security_groups=[],
         port_security_enabled=False,
     )

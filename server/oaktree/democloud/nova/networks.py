@@ -4,6 +4,7 @@ from typing import Any
 
 from ..core import ApiError, Call
 from ..items import Row
+from ..neutron.topology import allocate
 from .service import bad, invalid
 
 
@@ -52,7 +53,11 @@ def _any(call: Call, *, auto: bool) -> list[Row]:
             409, "Multiple possible networks found, use a Network ID to be more specific."
         )
     if not networks and auto:
-        raise bad(f"Unable to automatically allocate a network for project {call.project}")
+        try:
+            networks = [allocate(call)]
+        except ApiError:
+            text = f"Unable to automatically allocate a network for project {call.project}"
+            raise bad(text) from None
     return [{"uuid": one["id"]} for one in networks]
 
 
