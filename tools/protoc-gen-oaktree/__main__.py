@@ -5,12 +5,13 @@ The parameter `lang=python` says what to write; without it the tree is only chec
 
 import sys
 
+import emit_go
 import emit_python
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from model import Model
 from rules import violations
 
-EMITTERS = {"python": emit_python.emit}
+EMITTERS = {"go": emit_go.emit, "python": emit_python.emit}
 
 
 def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:

@@ -20,7 +20,7 @@ Compile = Callable[..., CodeGeneratorRequest]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write testdata/python anew")
+    parser.addoption("--update-golden", action="store_true", help="write testdata/<language> anew")
 
 
 @pytest.fixture

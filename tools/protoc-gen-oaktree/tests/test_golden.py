@@ -1,4 +1,4 @@
-"""What is written, letter by letter, and that Python can read it."""
+"""What is written for each language, letter by letter, and that Python can read it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 
 PLUGIN = Path(__file__).resolve().parents[1]
-GOLDEN = PLUGIN / "testdata" / "python"
+# One folder a language.
+GOLDEN = PLUGIN / "testdata"
+LANGUAGES = sorted(one.name for one in GOLDEN.iterdir() if one.name != "proto")
 
 
 def run(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
@@ -28,23 +30,29 @@ def run(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
     return CodeGeneratorResponse.FromString(done.stdout)
 
 
-def written(compile_tree: Callable[..., CodeGeneratorRequest]) -> dict[str, str]:
-    response = run(compile_tree(parameter="lang=python"))
+def written(
+    compile_tree: Callable[..., CodeGeneratorRequest], language: str = "python"
+) -> dict[str, str]:
+    response = run(compile_tree(parameter=f"lang={language}"))
     assert response.error == ""
     return {file.name: file.content for file in response.file}
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_output_is_golden(
-    compile_tree: Callable[..., CodeGeneratorRequest], request: pytest.FixtureRequest
+    compile_tree: Callable[..., CodeGeneratorRequest],
+    request: pytest.FixtureRequest,
+    language: str,
 ) -> None:
-    made = written(compile_tree)
+    made = written(compile_tree, language)
+    golden = GOLDEN / language
     if request.config.getoption("--update-golden"):
         for name, content in made.items():
-            (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
-            (GOLDEN / name).write_text(content)
+            (golden / name).parent.mkdir(parents=True, exist_ok=True)
+            (golden / name).write_text(content)
     kept = {
-        str(file.relative_to(GOLDEN)): file.read_text()
-        for file in GOLDEN.rglob("*")
+        str(file.relative_to(golden)): file.read_text()
+        for file in golden.rglob("*")
         if file.is_file()
     }
     assert sorted(made) == sorted(kept)
@@ -107,8 +115,9 @@ def test_without_a_language_it_only_checks(
 
 
 @pytest.mark.parametrize("parameter", ["lang=cobol", "language=python"])
-def test_unknown_parameter_is_refused(
+def test_unknown_parameter_is_refused_and_every_language_has_golden_files(
     compile_tree: Callable[..., CodeGeneratorRequest], parameter: str
 ) -> None:
     response = run(compile_tree(parameter=parameter))
-    assert response.error == f"unknown parameter {parameter!r}; there is: lang=python"
+    known = ", ".join(f"lang={one}" for one in LANGUAGES)
+    assert response.error == f"unknown parameter {parameter!r}; there is: {known}"

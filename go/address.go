@@ -1,0 +1,85 @@
+package oaktree
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+var defaultPorts = map[string]string{"": "50051", "http": "80", "https": "443"}
+
+// endpoint is an address, read.
+type endpoint struct {
+	// As the caller wrote it.
+	address string
+	// As gRPC wants it.
+	target string
+	// Whether the way never leaves this machine.
+	isLocal bool
+	// Whether TLS is spoken.
+	isSecure bool
+}
+
+// parseAddress reads host:port, http://host:port, https://host:port or unix:/path.
+//
+// TLS unless the address is local, begins with http://, or insecure says otherwise; a TLS
+// configuration asks for it anywhere.
+func parseAddress(address string, insecure, hasTLS bool) (endpoint, error) {
+	refuse := func(why string) (endpoint, error) {
+		return endpoint{}, fmt.Errorf("oaktree: %q %s", address, why)
+	}
+	scheme, rest, found := strings.Cut(address, "://")
+	if !found {
+		scheme, rest = "", address
+		if path, isUnix := strings.CutPrefix(address, "unix:"); isUnix {
+			scheme, rest = "unix", path
+		}
+	}
+	if insecure && (scheme == "https" || hasTLS) {
+		return refuse("cannot be both: WithInsecure excludes https:// and WithTLS")
+	}
+	if hasTLS && scheme == "http" {
+		return refuse("is without TLS: for WithTLS write https://")
+	}
+	if scheme == "unix" {
+		if rest == "" {
+			return refuse("names no socket; write unix:/path/to/socket")
+		}
+		return endpoint{address, "unix:" + rest, true, hasTLS}, nil
+	}
+	port, known := defaultPorts[scheme]
+	if !known {
+		return refuse("is not host:port, http://…, https://… or unix:/path")
+	}
+	parts, err := url.Parse("//" + rest)
+	if err != nil {
+		return refuse("is no address: " + err.Error())
+	}
+	host := strings.ToLower(parts.Hostname())
+	if host == "" || strings.ContainsFunc(host, unicode.IsSpace) {
+		return refuse("names no host; write host:port")
+	}
+	if strings.Trim(parts.Path, "/") != "" || parts.RawQuery+parts.Fragment != "" || parts.User != nil {
+		return refuse("holds more than a host and a port")
+	}
+	if given := parts.Port(); given != "" {
+		if _, err := strconv.ParseUint(given, 10, 16); err != nil {
+			return refuse("has no such port")
+		}
+		port = given
+	}
+	local := isLocal(host)
+	secure := scheme == "https" || hasTLS || (scheme == "" && !insecure && !local)
+	return endpoint{address, "dns:///" + net.JoinHostPort(host, port), local, secure}, nil
+}
+
+func isLocal(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

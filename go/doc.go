@@ -1,0 +1,42 @@
+// Package oaktree is a client of an oaktree: the same calls for every OpenStack cloud.
+//
+//	client, err := oaktree.Connect("localhost:50051")
+//	if err != nil {
+//		return err
+//	}
+//	defer client.Close()
+//	cloud := client.Cloud("devstack")
+//	for image, err := range cloud.Images.List(ctx, nil) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(image.GetName())
+//	}
+//
+// Values and requests are the messages of the package below oaktreemodel/v1, here called pb. A
+// request is not changed by a call, and may be nil where nothing has to be said. A method's own
+// fields (see its request) grow over time; its signature does not.
+//
+// # Places
+//
+// The collections of a [Client] span every cloud and region the caller can see, those of
+// [Client.Cloud] one cloud, and those of [Client.At] any part of one. What a list yields knows where
+// it is: client.At(server.GetLocation()).Servers.
+//
+// # Time
+//
+// A context's deadline bounds a call, and cancelling the context ends it. Without a deadline, single
+// calls have one of a minute, or of five minutes to create; lists, waits and watches have none.
+//
+// # Again
+//
+// Every change carries a request id, which is made where the request has none. Reads and creates are
+// sent again by themselves when oaktree was not there for a moment; a create that is sent twice
+// makes one thing. Other changes are sent once. Waits and watches connect again when oaktree is lost
+// and go on.
+//
+// # Errors
+//
+// Every error of a call is an *[Error] or, where some of several places failed, a
+// *[PartialFailure]. Judge by kind, errors.Is(err, [ErrNotFound]), or by [Error.Reason].
+package oaktree

@@ -1,0 +1,26 @@
+package oaktree
+
+import "time"
+
+// For tests of what lasts: no test waits for a pause as long as the real ones.
+func init() { shortest = 20 * time.Millisecond }
+
+type Losses struct{ losses }
+
+const Longest = longest
+
+func Shortest() time.Duration { return shortest }
+
+// Lose counts a loss after a call that lasted so long, and gives the pause.
+func (l *Losses) Lose(lasted time.Duration) time.Duration {
+	l.begin()
+	l.hear()
+	l.begun = l.begun.Add(-lasted)
+	return l.pause()
+}
+
+// Target is where an address leads, and whether in the clear or by TLS.
+func Target(address string, insecure, hasTLS bool) (string, bool, error) {
+	where, err := parseAddress(address, insecure, hasTLS)
+	return where.target, where.isSecure, err
+}
