@@ -10,11 +10,33 @@ import json
 import sys
 from pathlib import Path
 
-from bench import cached, latency, lists, polling, starting, waiting
+from bench import (
+    cached,
+    connecting,
+    creating,
+    latency,
+    lists,
+    polling,
+    reconnecting,
+    starting,
+    waiting,
+    watching,
+)
 
 MEASURES = {
     module.__name__.removeprefix("bench."): module.measure
-    for module in (starting, lists, cached, polling, latency, waiting)
+    for module in (
+        starting,
+        lists,
+        cached,
+        polling,
+        latency,
+        waiting,
+        watching,
+        reconnecting,
+        creating,
+        connecting,
+    )
 }
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -63,7 +63,7 @@ def _read(path: str) -> dict[str, float]:
     cloud = openstack.connection.Connection(
         config=config.get_one(cloud="modern", region_name="east")
     )
-    start = cloud.compute.get_endpoint() + "/servers/detail"
+    start = f"{cloud.compute.get_endpoint()}/servers/detail"
     session = cloud.session.session
     headers = {"X-Auth-Token": cloud.session.get_token(), "OpenStack-API-Version": "compute 2.96"}
     reading = parsing = 0.0

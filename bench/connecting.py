@@ -1,0 +1,63 @@
+"""What the first request to one more cloud costs, beside a Connection of openstacksdk's for it.
+
+The Connections are in a process of their own: python -m bench.connecting CLOUDS.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import oaktreemodel
+import openstack
+from openstack.config import OpenStackConfig
+
+from bench.processes import Process, cheap_cloud, oaktree, running
+from bench.result import Result
+
+CLOUDS = 50
+# Their first loads what all then have.
+WARM = 2
+
+
+def _first_requests(process: Process, ask: Callable[[str], object]) -> tuple[float, float]:
+    """KiB and milliseconds for each cloud that is asked for the first time."""
+    for number in range(WARM):
+        ask(f"modern-{number}")
+    before = process.memory_mib()
+    took = []
+    for number in range(WARM, WARM + CLOUDS):
+        began = time.perf_counter()
+        ask(f"modern-{number}")
+        took.append((time.perf_counter() - began) * 1e3)
+    return (process.memory_mib() - before) * 1024 / CLOUDS, statistics.median(took)
+
+
+def measure() -> Iterator[Result]:
+    with cheap_cloud("--copies", str(WARM + CLOUDS)) as (_, path):
+        with oaktree(path) as (process, address), oaktreemodel.connect(address) as client:
+            ours = _first_requests(
+                process, lambda name: list(client.cloud(name, region="east").servers.list())
+            )
+        with running(["-m", "bench.connecting", str(path)], "ready") as process:
+            peer = _first_requests(process, process.say)
+    for what, unit, mine, other in zip(("memory", "time"), ("KiB", "ms"), ours, peer, strict=True):
+        name = f"first request of one more cloud: {what}"
+        yield Result(name, mine, unit, peer=other, goal=1.5, at_most=True)
+
+
+def _connect(path: str) -> None:
+    """Connects to every cloud that a line names, and stays connected."""
+    config = OpenStackConfig(config_files=[path])
+    connections = []
+    print("ready", flush=True)
+    for line in sys.stdin:
+        region = config.get_one(cloud=line.strip(), region_name="east")
+        connections.append(openstack.connection.Connection(config=region))
+        print(len(list(connections[-1].compute.servers())), flush=True)
+
+
+if __name__ == "__main__":
+    _connect(sys.argv[1])
