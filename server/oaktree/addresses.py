@@ -68,8 +68,7 @@ def choose(item: Item, networks: Networks) -> Addresses:
     v4 = [one for one in shown if one.version == 4]
     found = Addresses(
         public_v4=_public_v4(item, v4, networks),
-        public_v6=str(item.get("accessIPv6") or "")
-        or next((s.address for s in shown if s.version == 6), ""),
+        public_v6=_public_v6(item, shown, networks),
         private_v4=_private_v4(v4, networks),
     )
     found.interface_ip = _interface(found, v4, networks)
@@ -96,6 +95,13 @@ def _public_v4(item: Item, v4: list[_Shown], networks: Networks) -> str:
     if v4 and v4[0].kind == "floating":
         return v4[0].address
     return _on(v4, "public") or next((s.address for s in v4 if _is_routable(s.address)), "")
+
+
+def _public_v6(item: Item, shown: list[_Shown], networks: Networks) -> str:
+    if networks.settings.force_ipv4:
+        return ""
+    noted = str(item.get("accessIPv6") or "")
+    return noted or next((one.address for one in shown if one.version == 6), "")
 
 
 def _is_routable(address: str) -> bool:
@@ -134,5 +140,4 @@ def _interface(found: Addresses, v4: list[_Shown], networks: Networks) -> str:
                     return address
     if settings.private and found.private_v4:
         return found.private_v4
-    public_v6 = "" if settings.force_ipv4 else found.public_v6
-    return found.public_v4 or public_v6 or found.private_v4
+    return found.public_v4 or found.public_v6 or found.private_v4

@@ -9,7 +9,7 @@ shared ones. More than one left is a question to the caller, not a guess.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -92,6 +92,13 @@ class Networks:
     @cached_property
     def names(self) -> frozenset[str]:
         return frozenset(network["name"] for network in self.networks)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {network["id"]: network["name"] for network in self.networks}
+
+    def knows(self, network_ids: Iterable[str]) -> bool:
+        return self._names.keys() >= set(network_ids)
 
     @cached_property
     def inside(self) -> list[str]:
@@ -190,7 +197,13 @@ class Networks:
         # One that is outside does already what a floating IP is for.
         if any(map(self.is_external, networks)):
             return None
-        return next(filter(self._sources, networks), None)
+        ranked = sorted(networks, key=lambda n: self.rank(n["id"]))
+        return next(filter(self._sources, ranked), None)
+
+    def rank(self, network_id: str) -> tuple[bool, str, str]:
+        """What to sort a server's networks by: the first is where its floating IP leads to."""
+        destination, name = self.settings.nat_destination, self._names.get(network_id, "")
+        return destination not in (name, network_id), name, network_id
 
     def floating_for(self, network: Item | None, *, allocated: bool = False) -> Item | None:
         """The network that a floating IP for a server on this one comes from; None where it needs

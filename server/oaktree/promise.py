@@ -154,9 +154,12 @@ def _floating_ip(place: Place, known: Known, server: Item, network: str) -> Any:
     server_id = server["id"]
     every = networks.ports_of(place, server_id)
     region = networks.read(place)
+    if not region.knows(port["network_id"] for port in every):
+        # Neutron has made one for this server.
+        region = networks.read(place, seconds=0)
     ports = [port for port in every if networks.has_v4(port)]
     routed = [p for p in ports if network in region.routed.get(p["network_id"], ())]
-    ports = sorted(routed or ports, key=lambda port: str(port["id"]))
+    ports = sorted(routed or ports, key=lambda p: (region.rank(p["network_id"]), p["id"]))
     if not ports:
         # Addresses may come late in a build.
         return "" if server["status"] == "BUILD" else None
