@@ -7,7 +7,7 @@ words is which state, and what is odd about it. Everything else follows.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -98,8 +98,9 @@ class Row:
 
     # The status of a thing of which the cloud knows nothing else just now: what was known stands.
     stub_status: str = ""
-    # Waiting. What the cloud says of why a thing failed.
-    fault: Callable[[Message], str] | None = None
+    # Waiting. What the cloud says of why a thing failed, in one text or several. It runs in a
+    # thread and may ask the cloud; what it has said stands if it then fails.
+    fault: Callable[[Place, Message], Iterable[str]] | None = None
     # Statuses from which no deletion will come.
     undeletable: frozenset[str] = frozenset()
     # Sees through what a Create or a Delete left to be done. `settle` is asked once the thing is

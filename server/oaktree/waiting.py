@@ -10,11 +10,10 @@ from functools import partial
 from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import State
 from oaktreemodel.v1.error_pb2 import Reason
 
-from oaktree import filters, quota, wire
+from oaktree import faults, filters, quota, wire
 from oaktree.call import Call, counted
 from oaktree.errors import Refused, failed, invalid, not_found
 from oaktree.find import noun_of
@@ -59,6 +58,8 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
                 yield _gone(reader, place, identifier, last) + wire.as_of(seen.asked)
                 return
             last = seen.found
+            if lost(reader, last, until):
+                raise await _resource_failed(call, place, reader, last)
             done = judge(reader, last, until)
             if done and until == State.STATE_READY and row.settle is not None:
                 settled = await counted(place, partial(row.settle, place, last))
@@ -114,36 +115,43 @@ def _gone(reader: Reader, place: Place, identifier: str, last: Found | None) -> 
     return wire.frame(message.SerializeToString(deterministic=True))
 
 
+def lost(reader: Reader, found: Found, until: int) -> bool:
+    """Whether a thing has failed, so that what is waited for will not come."""
+    if until == State.STATE_DELETED:
+        return found.status.lower() in reader.row.undeletable
+    return found.state == State.STATE_FAILED
+
+
 def judge(reader: Reader, found: Found, until: int) -> bool:
-    """Whether a wait is over; Refused when what it waits for will not come."""
-    message: Any = found.message
-    state, status = message.state, message.status
-    noun = f"{noun_of(reader)} {message.name or message.id!r}"
-    if state == State.STATE_DELETED and until != State.STATE_DELETED:
+    """Whether a wait is over; Refused when what it waits for will not come, though nothing
+    failed."""
+    if found.state == State.STATE_DELETED and until != State.STATE_DELETED:
         raise not_found(noun_of(reader), found.id)
-    if state == until:
+    if found.state == until:
         return True
     if until == State.STATE_DELETED:
-        if status.lower() in reader.row.undeletable:
-            raise _resource_failed(reader, message, noun)
         return False
-    if state == State.STATE_FAILED:
-        raise _resource_failed(reader, message, noun)
-    if state == State.STATE_STOPPED and not getattr(message, "task_state", ""):
+    if found.state == State.STATE_STOPPED and not getattr(found.message, "task_state", ""):
         raise failed(
             Reason.REASON_RESOURCE_STOPPED,
-            f"{noun} is stopped ({status}) and nothing is under way to start it",
+            f"{_named(reader, found)} is stopped ({found.status}) and nothing is under way to "
+            "start it",
         )
     return False
 
 
-def _resource_failed(reader: Reader, message: Message, noun: str) -> Refused:
-    fault = reader.row.fault(message) if reader.row.fault else ""
-    status = message.status  # type: ignore[attr-defined]
+def _named(reader: Reader, found: Found) -> str:
+    return f"{noun_of(reader)} {found.name or found.id!r}"
+
+
+async def _resource_failed(call: Call, place: Place, reader: Reader, found: Found) -> Refused:
+    """What to tell of a failed thing, with the cloud's own reason."""
+    why = await faults.of(place, reader.row, found, _time_to_tell(call))
     refused = failed(
-        Reason.REASON_RESOURCE_FAILED, f"{noun} is {status}: {fault or 'the cloud gives no reason'}"
+        Reason.REASON_RESOURCE_FAILED,
+        f"{_named(reader, found)} is {found.status}: {why or 'the cloud gives no reason'}",
     )
-    exceeded = quota.from_fault(fault)
+    exceeded = quota.from_fault(why)
     if exceeded is not None:
         refused.details = [*refused.details, exceeded]
     return refused

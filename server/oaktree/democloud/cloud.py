@@ -94,8 +94,10 @@ class Region:
     flavors: Table
     keypairs: Table
     images: Table
+    image_tasks: Table
     volumes: Table
     snapshots: Table
+    messages: Table
     networks: Table
     subnets: Table
     ports: Table

@@ -15,6 +15,7 @@ Kind = Literal[
     "lost_answer",  # takes effect, then the connection is closed without an answer
     "server_error",  # POST /servers is accepted, and the build ends in ERROR
 ]
+    "volume_error",  # POST /volumes is accepted, and the volume ends in error
 # The path of what services answer of their versions: hit only by a fault that names it.
 VERSIONS = "(versions)"
 

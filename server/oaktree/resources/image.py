@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from oaktreemodel.v1.common_pb2 import State
@@ -134,6 +134,21 @@ def _pointer(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
+def _fault(place: Place, message: Any) -> Iterator[str]:
+    """The stores that an import failed at, and what the newest task that failed over the image
+    says."""
+    stores = message.properties.get("os_glance_failed_import", "")
+    if stores:
+        yield f"the import to {stores} failed"
+    response = place.service("image").get(f"/images/{message.id}/tasks")
+    # What older services say, which show tasks to administrators only.
+    if response.status_code == 404:
+        return
+    tasks = [task for task in check(response).json()["tasks"] if task["status"] == "failure"]
+    if tasks:
+        yield max(tasks, key=lambda task: str(task["created_at"]))["message"] or ""
+
+
 ROW = Row(
     noun="Image",
     service="image",
@@ -159,4 +174,5 @@ ROW = Row(
     needed=("name",),
     update=_update,
     delete=deleter("image", "image"),
+    fault=_fault,
 )

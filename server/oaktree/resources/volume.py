@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.message import Message
 from oaktreemodel.v1.common_pb2 import State
+from openstack import utils
 from openstack.block_storage.v3 import volume
 
 from oaktree import repeats
@@ -14,7 +16,7 @@ from oaktree.errors import invalid
 from oaktree.mapping import At, Nowhere, Whole
 from oaktree.place import Place
 from oaktree.row import Item, Made, Row, by_exact_name, words
-from oaktree.writes import attributes, change_metadata, deleter, named
+from oaktree.writes import attributes, change_metadata, check, deleter, named
 
 _STATES = words(
     pending="creating downloading managing",
@@ -23,6 +25,8 @@ _STATES = words(
     deleting="deleting",
 )
 _NAMING: Any = {
+# Since when messages can be asked for by what they are about.
+_MESSAGES = "3.5"
     "resolve": {"image": named("Image"), "source_volume": named("Volume")},
     "rename": {"image": "image_id", "source_volume": "source_volume_id"},
 }
@@ -91,6 +95,19 @@ def _state(item: Item) -> State.ValueType:
         return State.STATE_FAILED
     return _STATES.get(status, State.STATE_UNSPECIFIED)
 
+def _fault(place: Place, message: Any) -> Iterator[str]:
+    """The newest message about an error that the service keeps for the volume's user."""
+    adapter = place.service("block_storage")
+    # It keeps none about deletions: the newest would be about something else.
+    if message.status == "error_deleting" or not utils.supports_microversion(adapter, _MESSAGES):
+        return
+    query = {"resource_uuid": message.id, "message_level": "ERROR"}
+    answer = check(adapter.get("/messages", params=query, microversion=_MESSAGES)).json()
+    told = [one for one in answer["messages"] if one["resource_uuid"] == message.id]
+    if told:
+        yield max(told, key=lambda one: str(one["created_at"]))["user_message"] or ""
+
+
 
 ROW = Row(
     noun="Volume",
@@ -119,5 +136,6 @@ ROW = Row(
     mark=repeats.marked,
     update=_update,
     delete=deleter("block_storage", "volume"),
+    fault=_fault,
     undeletable=frozenset({"error_deleting"}),
 )

@@ -171,3 +171,25 @@ def test_kilo_has_v2_alone(rest: Make) -> None:
     kilo = rest("kilo")
     assert kilo.get("volume/v2/volumes/detail") == {"volumes": []}
     assert kilo("GET", "volume/v3/volumes").status_code == 404
+
+
+def test_messages(clouds: DemoCloud, modern: Rest) -> None:
+    clouds.fault("modern", "volume_error", method="POST", path="/volumes")
+    answer = modern("POST", VOLUMES, {"volume": {"size": 9}})
+    key = answer.json()["volume"]["id"]
+    eventually(lambda: volume(modern, key)["status"] == "error")
+    where = f"volume/v3/messages?resource_uuid={key}"
+    assert modern("GET", where).status_code == 404
+    headers = {"openstack-api-version": "volume 3.5"}
+    (message,) = modern("GET", where, headers=headers).json()["messages"]
+    assert message["user_message"].endswith("Could not find any available weighted backend.")
+    assert (message["resource_type"], message["resource_uuid"]) == ("VOLUME", key)
+    # Filters are not looked at before 3.5.
+    elsewhere = "volume/v3/messages?resource_uuid=other"
+    older = {"openstack-api-version": "volume 3.3"}
+    assert modern("GET", elsewhere, headers=older).json()["messages"]
+    assert not modern("GET", elsewhere, headers=headers).json()["messages"]
+    one = f"volume/v3/messages/{message['id']}"
+    assert modern("GET", one, headers=headers).json()["message"] == message
+    assert modern("DELETE", one, headers=headers).status_code == 204
+    assert modern("GET", one, headers=headers).status_code == 404

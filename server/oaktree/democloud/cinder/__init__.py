@@ -1,6 +1,6 @@
 """Cinder v3, and v2 where the cloud is old."""
 
-from . import facts, volumes
+from . import facts, messages, volumes
 from .service import SERVICE
 
-__all__ = ["SERVICE", "facts", "volumes"]
+__all__ = ["SERVICE", "facts", "messages", "volumes"]

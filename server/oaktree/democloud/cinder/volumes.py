@@ -5,7 +5,7 @@ import orjson
 from .. import filters
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
-from . import store
+from . import messages, store
 from .service import (
     SERVICE,
     TYPE,
@@ -142,7 +142,12 @@ def create_volume(call: Call) -> Reply:
 
 
 def _finish(call: Call, volume: Item) -> None:
-    if volume["status"] == "creating":
+    if volume["status"] != "creating":
+        return
+    if call.fault and call.fault.kind == "volume_error":
+        store.become(call.region, volume, "error")
+        messages.leave(call, volume, call.fault.message)
+    else:
         store.become(call.region, volume, "available")
 
 

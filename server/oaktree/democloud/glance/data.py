@@ -85,6 +85,15 @@ def members(call: Call) -> Reply:
     return Reply({"members": shown, "schema": "/v2/schemas/members"})
 
 
+@SERVICE.route("GET", "/images/{id}/tasks")
+def tasks(call: Call) -> Reply:
+    """What was done to an image in the background, and how it ended; an import, say."""
+    if call.cloud.profile.old:
+        raise ApiError(404, "The resource could not be found.")
+    image = find(call)
+    return Reply({"tasks": call.region.image_tasks.where(image_id=image["id"], owner=call.project)})
+
+
 @SERVICE.route("GET", "/schemas/image")
 def show_schema(call: Call) -> Reply:
     return Reply(schema(old=call.cloud.profile.old))
