@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from oaktreemodel._address import Endpoint
 from oaktreemodel._failures import Failures, OnFailure, from_call
 from oaktreemodel._lasting import Lasting
-from oaktreemodel._request import Requests, WithFailures, request_id_of, stay_with
+from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
 from oaktreemodel._values import OnState
 from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
 from oaktreemodel.errors import Cancelled, Internal, Unavailable
@@ -48,8 +48,9 @@ class Collection(Requests):
     async def _unary(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float | None
     ) -> A:
+        metadata = identify(request)
         try:
-            return await method(request, timeout=timeout)
+            return await method(request, timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise from_call(error, self._endpoint, request_id_of(request)) from error
 

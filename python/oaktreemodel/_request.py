@@ -30,7 +30,7 @@ class Requests:
         self._location = location
 
     def _request(self, kind: type[Q], **values: object) -> Q:
-        """A request with the scope's location and, for a change, a request id.
+        """A request with the scope's location.
 
         Raises TypeError or ValueError, naming the argument, for a value that does not fit.
         """
@@ -38,9 +38,16 @@ class Requests:
         fill(request, values)
         if self._location.ByteSize():
             request.location.CopyFrom(self._location)  # type: ignore[attr-defined]
-        if "request_id" in kind.DESCRIPTOR.fields_by_name and not request_id_of(request):
-            request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
         return request
+
+
+def identify(request: Message) -> tuple[tuple[str, str], ...]:
+    """Give a change the request id that it lacks. The metadata to send it with: who gives an id
+    himself may be repeating himself, and the server then looks for what was made before."""
+    if "request_id" not in request.DESCRIPTOR.fields_by_name or request_id_of(request):
+        return ()
+    request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
+    return (("oaktree-request-id", "new"),)
 
 
 def request_id_of(request: Message) -> str:

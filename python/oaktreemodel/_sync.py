@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from oaktreemodel._address import Endpoint
 from oaktreemodel._failures import Failures, OnFailure, from_call
 from oaktreemodel._lasting import Lasting
-from oaktreemodel._request import Requests, WithFailures, request_id_of, stay_with
+from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
 from oaktreemodel._values import OnState
 from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
 from oaktreemodel.errors import Cancelled, Internal, Unavailable
@@ -47,8 +47,9 @@ class Collection(Requests):
     def _unary(
         self, method: grpc.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float | None
     ) -> A:
+        metadata = identify(request)
         try:
-            return method(request, timeout=timeout)
+            return method(request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
             raise from_call(error, self._endpoint, request_id_of(request)) from error
 

@@ -29,8 +29,21 @@ def test_streams_are_sent_again_before_the_first_item(client: Any, oaktree: Oakt
 def test_creates_are_sent_again_with_their_id(client: Any, oaktree: Oaktree) -> None:
     oaktree.answer("CreateServer", AWAY, v1.CreateServerResponse(server=v1.Server(id="1")))
     assert client.servers.create(name="web").id == "1"
-    first, second = (call.request.request_id for call in oaktree.calls["CreateServer"])
-    assert first == second != ""
+    first, second = oaktree.calls["CreateServer"]
+    assert first.request.request_id == second.request.request_id != ""
+    # The server tells by both that the second is a repetition.
+    assert first.metadata["oaktree-request-id"] == second.metadata["oaktree-request-id"] == "new"
+    assert "grpc-previous-rpc-attempts" not in first.metadata
+    assert second.metadata["grpc-previous-rpc-attempts"] == "1"
+
+
+def test_an_id_of_the_users_own_may_be_a_repetition(client: Any, oaktree: Oaktree) -> None:
+    oaktree.answer("CreateServer", v1.CreateServerResponse(server=v1.Server(id="1")))
+    identifier = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
+    client.servers.create(name="web", request_id=identifier)
+    call = oaktree.only_call("CreateServer")
+    assert call.request.request_id == identifier
+    assert "oaktree-request-id" not in call.metadata
 
 
 @pytest.mark.parametrize(
