@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -29,7 +30,7 @@ type place struct {
 // opener is a stub's method that answers with a stream.
 type opener[Q proto.Message, A any] = func(context.Context, Q, ...grpc.CallOption) (grpc.ServerStreamingClient[A], error)
 
-// prepare copies a request and fills in the place and, for a change, a request id.
+// prepare copies a request and fills in the place.
 func prepare[Q proto.Message](at *place, request Q) (Q, error) {
 	if at.refused != nil {
 		return request, at.refused
@@ -37,17 +38,25 @@ func prepare[Q proto.Message](at *place, request Q) (Q, error) {
 	// A request that is nil cannot be copied.
 	asked := request.ProtoReflect().New()
 	proto.Merge(asked.Interface(), request)
-	fields := asked.Descriptor().Fields()
-	if where := fields.ByName("location"); proto.Size(at.location) > 0 {
+	if where := asked.Descriptor().Fields().ByName("location"); proto.Size(at.location) > 0 {
 		if proto.Size(asked.Get(where).Message().Interface()) > 0 {
 			return request, refusal("the request has a location, and so has the scope; give one")
 		}
 		asked.Set(where, protoreflect.ValueOfMessage(at.location.ProtoReflect()))
 	}
-	if id := fields.ByName("request_id"); id != nil && asked.Get(id).String() == "" {
-		asked.Set(id, protoreflect.ValueOfString(uuid.NewString()))
-	}
 	return asked.Interface().(Q), nil
+}
+
+// identify gives a change the request id that it lacks, and tells the server that it is new: who
+// gives an id himself may be repeating himself, and the server then looks for what was made before.
+func identify(ctx context.Context, asked proto.Message) context.Context {
+	message := asked.ProtoReflect()
+	id := message.Descriptor().Fields().ByName("request_id")
+	if id == nil || requestID(asked) != "" {
+		return ctx
+	}
+	message.Set(id, protoreflect.ValueOfString(uuid.NewString()))
+	return metadata.AppendToOutgoingContext(ctx, "oaktree-request-id", "new")
 }
 
 // requestID is the id of the change that a request asks for; empty for a read.
@@ -69,7 +78,7 @@ func unary[Q proto.Message, A any](ctx context.Context, at *place, method func(c
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	response, err := method(ctx, asked, opts...)
+	response, err := method(identify(ctx, asked), asked, opts...)
 	if err != nil {
 		return response, fromCall(err, at.endpoint, requestID(asked))
 	}

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	oaktree "opendev.org/openstack/oaktree/go"
 	pb "opendev.org/openstack/oaktree/go/oaktreemodel/v1"
@@ -201,13 +202,17 @@ func breaks(err error, messages ...proto.Message) answer {
 }
 
 // refusal is an error with the details an oaktree gives.
-func refusal(code codes.Code, reason, message string, details ...protoadapt.MessageV1) error {
+func refusal(code codes.Code, reason, message string, details ...proto.Message) error {
 	info := &errdetails.ErrorInfo{Reason: reason, Domain: "oaktree"}
-	made, err := status.New(code, message).WithDetails(append([]protoadapt.MessageV1{info}, details...)...)
-	if err != nil {
-		panic(err)
+	said := &rpcstatus.Status{Code: int32(code), Message: message}
+	for _, one := range append([]proto.Message{info}, details...) {
+		packed, err := anypb.New(one)
+		if err != nil {
+			panic(err)
+		}
+		said.Details = append(said.Details, packed)
 	}
-	return made.Err()
+	return status.ErrorProto(said)
 }
 
 func failure(cloud string, err error) *pb.Failure {

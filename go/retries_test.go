@@ -3,6 +3,7 @@ package oaktree_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -41,6 +42,19 @@ func TestCreatesAreSentAgainWithTheirID(t *testing.T) {
 	if first.GetRequestId() == "" {
 		t.Fatal("it has no request id")
 	}
+	// The server tells by both that the second is a repetition.
+	for attempt, call := range calls {
+		same(t, strings.Join(call.metadata.Get("oaktree-request-id"), " "), "new")
+		same(t, strings.Join(call.metadata.Get("grpc-previous-rpc-attempts"), " "), []string{"", "1"}[attempt])
+	}
+}
+
+func TestAnIDOfTheUsersOwnMayBeARepetition(t *testing.T) {
+	ctx, f, client := start(t)
+	f.answer("CreateServer", reply(&pb.CreateServerResponse{Server: web}))
+	_, err := client.Servers.Create(ctx, &pb.CreateServerRequest{Name: "web", RequestId: "mine"})
+	fine(t, err)
+	same(t, len(f.onlyCall("CreateServer").metadata.Get("oaktree-request-id")), 0)
 }
 
 func TestOtherChangesAreNotSentAgain(t *testing.T) {
