@@ -13,15 +13,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from oaktree.budget import Turn
 from oaktree.errors import Refused, shutting_down
 from oaktree.http import Reach
 from oaktree.place import Place
-from oaktree.reader import Found, Reader
+from oaktree.reader import Found, Others, Reader
+from oaktree.recall import Recall
+from oaktree.row import Item
 from oaktree.translate import translate
-from oaktree.walk import Walk
+from oaktree.walk import Query, Walk
 
 # How long an answer is kept after the last one who asked for it, in seconds.
 KEPT_SECONDS = 30.0
@@ -100,6 +104,8 @@ class Listing:
         self._next: Fetch | None = None
         self._task: asyncio.Task[None] | None = None
         self._forgetting: asyncio.TimerHandle | None = None
+        # What the last whole list said, once somebody polls.
+        self._recall: Recall | None = None
 
     def fetch(self, max_age: float, turn: Turn = Turn.READ) -> Fetch:
         """A list that was requested at most so many seconds ago, and since the last change. Read it
@@ -152,22 +158,54 @@ class Listing:
                 self._start(following)
 
     async def _pages(self, fetch: Fetch) -> AsyncIterator[list[Found]]:
-        reader, place, everybody = self._reader, self._place, self._everybody
+        place = self._place
         # The first request may be the one that connects, and so learns the caller's project.
         await place.run(fetch.reach, place.connection)
-        walk = Walk(place, reader, reader.query(place, everybody, {}))
-
-        def page() -> list[Found]:
-            items = walk.page()
-            return reader.encode(
-                place, [item for item in items if everybody or reader.mine(place, item)]
-            )
-
+        query = self._reader.query(place, self._everybody, {})
+        # Who will ask again has what is the same then not parsed again. It costs more the first
+        # time, but nobody waits for it: so also where others are being served.
+        recall: Recall | None = None
+        recalls = fetch.reach.turn == Turn.POLL or self._recall is not None or Others.serving > 1
+        if recalls and not self._reader.row.wrapped:
+            recall = await place.run(fetch.reach, self._recalling)
+        read = self._parsed if recall is None else partial(self._recalled, recall)
+        walk = Walk(self._reader.row, query, read, attrgetter("id"))
         while not walk.ended:
-            found = await place.run(fetch.reach, page)
+            found = await place.run(fetch.reach, walk.page)
             yield found
-            for one in found:
-                one.slim()
+            if recall is None:
+                for one in found:
+                    one.slim()
+        if recall is not None:
+            self._recall = recall.close()
+
+    # What follows runs in threads.
+
+    def changed_since(self, since: str) -> list[Found] | None:
+        """What changed since a time, in ISO 8601, at least; None where the service cannot tell."""
+        narrowed = self._reader.row.changed_since(self._place, since)
+        if narrowed is None:
+            return None
+        query = self._reader.query(self._place, self._everybody, dict(narrowed))
+        read = partial(self._recalled, self._recalling())
+        walk = Walk(self._reader.row, query, read, attrgetter("id"))
+        found: list[Found] = []
+        while not walk.ended:
+            found += walk.page()
+        return found
+
+    def _mine(self, item: Item) -> bool:
+        return self._everybody or self._reader.mine(self._place, item)
+
+    def _recalling(self) -> Recall:
+        return Recall(self._place, self._reader, self._mine, self._recall)
+
+    def _recalled(self, recall: Recall, query: Query) -> tuple[list[Found], Query | None]:
+        return recall.page(self._reader.content(self._place, query))
+
+    def _parsed(self, query: Query) -> tuple[list[Found], Query | None]:
+        items, following = self._reader.page(self._place, query)
+        return self._reader.encode(self._place, filter(self._mine, items)), following
 
     def _keep(self) -> None:
         """Lets go of what nobody asked for in a while."""
@@ -178,7 +216,7 @@ class Listing:
 
     def _forget(self) -> None:
         if self._task is None:
-            self._current = None
+            self._current = self._recall = None
         else:
             self._keep()
 

@@ -6,18 +6,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from oaktreemodel.v1.common_pb2 import State
-
-from oaktree.budget import Turn
 from oaktree.errors import Refused, passing, shutting_down
 from oaktree.find import find
 from oaktree.http import Reach
-from oaktree.listing import Fetch, Listing, Listings
+from oaktree.known import Known
+from oaktree.listing import Listing, Listings
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.translate import translate
@@ -29,12 +27,9 @@ LOG = logging.getLogger(__name__)
 SINGLE, FAST, SLOW = 0.5, 2.0, 5.0
 # When the cloud fails, twice as long each time, up to this.
 SLOWEST = 30.0
-# Up to so many that are waited for are asked for one by one; more, by the list.
+# Up to so many that are waited for are asked for one by one, and as many as the list has pages;
+# more, by the list.
 FEW = 3
-# A thing that vanished from a list is asked for itself before it is said to be gone; so many in
-# one go.
-CONFIRMED_AT_ONCE = 50
-_MOVING = frozenset({State.STATE_PENDING, State.STATE_CHANGING, State.STATE_DELETING})
 
 
 @dataclass(frozen=True)
@@ -58,8 +53,8 @@ class Poller:
         self._ended = ended
         self._waits: dict[str, set[asyncio.Queue[Seen | Refused]]] = {}
         self._watches: set[Watch] = set()
-        # What the watches were given; nothing while there are none.
-        self._known: dict[str, Found] = {}
+        self._known = Known(place, reader, listing)
+        self._pause = SINGLE
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._hurried = False
@@ -130,28 +125,27 @@ class Poller:
             watch.end(why)
 
     async def _run(self) -> None:
-        pause = SINGLE
         try:
             while self._waits or self._watches:
                 self._wake.clear()
                 waiting = {key: list(queues) for key, queues in self._waits.items()}
                 watching = list(self._watches)
                 try:
-                    if watching or len(waiting) > FEW:
-                        pause = await self._poll_list(waiting, watching)
+                    if watching or len(waiting) > max(FEW, self._known.pages):
+                        self._pause = await self._poll_list(waiting, watching)
                     else:
-                        pause = await self._poll_each(waiting)
+                        self._pause = await self._poll_each(waiting)
                 except Refused as refused:
                     LOG.info("poll of %s %s: %s", self._place, self._reader.row.noun, refused)
-                    pause = min(pause * 2, SLOWEST)
+                    self._pause = min(self._pause * 2, SLOWEST)
+                    self._known.doubt()
                     self._fail(refused, waiting, watching)
-                await self._rest(pause)
+                await self._rest(self._pause)
         except Exception as error:
             # A fault of ours: nobody shall wait in vain for what will not come.
             self.end(translate(error))
         finally:
             self._task = None
-            self._known = {}
             self._ended()
 
     async def _rest(self, pause: float) -> None:
@@ -169,6 +163,7 @@ class Poller:
         """A change went through this oaktree: those who watch are told soon."""
         if self._watches:
             self._hurried = True
+            self._known.doubt()
             self._wake.set()
 
     def _fail(self, refused: Refused, waiting: dict[str, list[Any]], watching: list[Watch]) -> None:
@@ -181,62 +176,26 @@ class Poller:
 
     async def _poll_each(self, waiting: dict[str, list[Any]]) -> float:
         asked = time.time()
-        seen = await self._place.run(Reach(turn=Turn.POLL), self._get, list(waiting))
+        seen = await self._known.each(waiting)
         for key, queues in waiting.items():
             for queue in queues:
                 queue.put_nowait(Seen(seen[key], asked))
-        return SINGLE
+        return SINGLE if len(waiting) <= FEW else FAST
 
     async def _poll_list(self, waiting: dict[str, list[Any]], watching: list[Watch]) -> float:
-        fetch = self._listing.fetch(0, Turn.POLL)
-        found = {one.id: one async for page in fetch.read() for one in page}
-        # Some services list what they have deleted for a while.
-        for one in [one for one in found.values() if one.state == State.STATE_DELETED]:
-            del found[one.id]
-        for one in found.values():
-            if one.status == self._reader.row.stub_status and one.id in self._known:
-                found[one.id] = self._known[one.id]
-        # A thing that a list lacks is not therefore gone: only a 404 of its own says so.
-        missing = [key for key in {*self._known, *waiting} if key not in found]
-        gone: list[Found] = []
-        for start in range(0, len(missing), CONFIRMED_AT_ONCE):
-            some = missing[start : start + CONFIRMED_AT_ONCE]
-            for key, answer in (
-                await self._place.run(Reach(turn=Turn.POLL), self._get, some)
-            ).items():
-                if answer is not None:
-                    found[key] = answer
-                elif key in self._known:
-                    gone.append(self._known[key])
-        self._publish(fetch, found, gone, watching)
-        for key, queues in waiting.items():
-            for queue in queues:
-                queue.put_nowait(Seen(found.get(key), fetch.asked))
-        moving = any(one.state in _MOVING for one in found.values())
-        return FAST if waiting or moving else SLOW
-
-    def _publish(
-        self, fetch: Fetch, found: dict[str, Found], gone: list[Found], watching: list[Watch]
-    ) -> None:
         known = self._known
-        changed = [
-            one for key, one in found.items() if key not in known or known[key].wire != one.wire
-        ]
+        whole = self._pause != FAST or not all(watch.current for watch in watching)
+        news = await known.ask(waiting, whole)
         for watch in watching:
             if watch.current:
-                watch.give(changed, gone, fetch.asked)
+                watch.give(news.changed.values(), news.gone.values(), news.asked)
             else:
-                watch.give_all(found.values(), fetch.asked)
+                watch.give_all(known.things.values(), news.asked)
         # Those that came meanwhile are given all by the next poll.
-        self._known = found if self._watches else {}
-
-    def _get(self, wanted: Iterable[str]) -> dict[str, Found | None]:
-        """What there is of each, asked for one by one. Runs in a thread."""
-        found: dict[str, Found | None] = {}
-        for identifier in wanted:
-            one = self._reader.one(self._place, identifier)
-            found[identifier] = None if one and one.state == State.STATE_DELETED else one
-        return found
+        for key, queues in waiting.items():
+            for queue in queues:
+                queue.put_nowait(Seen(known.things.get(key), news.asked))
+        return FAST if waiting or known.moving() else SLOW
 
 
 class Pollers:

@@ -30,12 +30,24 @@ from oaktree.wire import frame, unframe
 # Items converted in one go before others get the interpreter.
 SLICE = 10
 PAUSE_SECONDS = 0.001
+# Who came so lately is likely to come again.
+LATELY_SECONDS = 0.1
 
 
 class Found:
     """One item: what a caller compares, and what it sends."""
 
-    __slots__ = ("_message", "id", "mark", "name", "state", "status", "unsettled", "wire")
+    __slots__ = (
+        "_message",
+        "id",
+        "mark",
+        "name",
+        "state",
+        "status",
+        "unsettled",
+        "updated",
+        "wire",
+    )
 
     def __init__(self, message: Any) -> None:
         self.id: str = message.id
@@ -43,6 +55,8 @@ class Found:
         # Flavors and their like have no life.
         self.state: int = getattr(message, "state", 0)
         self.status: str = getattr(message, "status", "")
+        # When the cloud says it last changed, in seconds since the epoch; 0 where it does not.
+        self.updated: int = message.updated_at.seconds if hasattr(message, "updated_at") else 0
         self.wire = frame(message.SerializeToString(deterministic=True))
         # Whether its Create left something to be done that its message does not show.
         self.unsettled = False
@@ -64,9 +78,18 @@ class Found:
 
 
 class Others:
-    """Whether anybody else is being served now: then a long conversion makes room."""
+    """Whether anybody else is being served: then what takes long makes room."""
 
     serving = 0
+    # When the last of them came, on the monotonic clock.
+    came = 0.0
+
+    @classmethod
+    def make_room(cls, began: float) -> None:
+        """Pauses for a moment if anybody is being served but the one whose work began then."""
+        lately = cls.came > began and time.monotonic() - cls.came < LATELY_SECONDS
+        if lately or cls.serving > 1:
+            time.sleep(PAUSE_SECONDS)
 
 
 class Reader:
@@ -87,6 +110,9 @@ class Reader:
     # Asking.
 
     def get_json(self, place: Place, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        return orjson.loads(self._content(place, path, query))
+
+    def _content(self, place: Place, path: str, query: Mapping[str, Any] | None) -> bytes:
         """GET as openstacksdk would: its adapter, its microversion, its exceptions."""
         adapter = place.service(self.row.service)
         response = adapter.get(
@@ -96,7 +122,8 @@ class Reader:
             headers={"Accept": "application/json"},
         )
         exceptions.raise_from_response(response)
-        return orjson.loads(response.content)
+        content: bytes = response.content
+        return content
 
     def _microversion(self, adapter: proxy.Proxy) -> str | None:
         if self.row.microversion is None:
@@ -134,17 +161,21 @@ class Reader:
         item = self.get(place, identifier)
         return None if item is None else self.encoder(place)(item)
 
-    def page(
-        self, place: Place, query: Mapping[str, Any]
-    ) -> tuple[list[Item], Mapping[str, Any] | None]:
-        """One page of a list, and the query of the next; None after the last."""
+    def content(self, place: Place, query: Mapping[str, Any]) -> bytes:
+        """One page of a list, as it comes."""
         try:
-            data = self.get_json(place, self.row.path, query)
+            return self._content(place, self.row.path, query)
         except exceptions.NotFoundException as error:
             # A marker may vanish; a list as a whole is there or the service does not have it.
             if "marker" in query:
                 raise
             raise service_absent(self.row.service, self.row.key) from error
+
+    def page(
+        self, place: Place, query: Mapping[str, Any]
+    ) -> tuple[list[Item], Mapping[str, Any] | None]:
+        """One page of a list, and the query of the next; None after the last."""
+        data = orjson.loads(self.content(place, query))
         items = data.get(self.row.key) if isinstance(data, dict) else None
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise not_an_answer(self.row)
@@ -163,10 +194,14 @@ class Reader:
 
     # Converting.
 
-    def encoder(self, place: Place) -> Callable[[Item], Found]:
+    def prepare(self, place: Place) -> Any:
+        """What a conversion goes by beside the item; equal where it would change nothing."""
+        return self.row.prepare(place) if self.row.prepare else None
+
+    def encoder(self, place: Place, context: Any = None) -> Callable[[Item], Found]:
         """What makes an item of this place into what is sent."""
         row, table, cls, wanted = self.row, self.table, self.message, self._fields
-        context = row.prepare(place) if row.prepare else None
+        context = context or self.prepare(place)
         prefixes: dict[tuple[str, str], bytes] = {}
         has_properties, has_state = "properties" in wanted, row.state is not None
         known, state, finish, zone_key = self._known, row.state, row.finish, row.zone_key
@@ -223,12 +258,12 @@ class Reader:
 
     def encode(self, place: Place, items: Iterable[Item]) -> list[Found]:
         """Converts items, a slice at a time while others are being served."""
-        encode = self.encoder(place)
+        encode, began = self.encoder(place), time.monotonic()
         found: list[Found] = []
         for item in items:
             found.append(encode(item))
-            if len(found) % SLICE == 0 and Others.serving > 1:
-                time.sleep(PAUSE_SECONDS)
+            if len(found) % SLICE == 0:
+                Others.make_room(began)
         return found
 
 

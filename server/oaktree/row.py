@@ -82,7 +82,8 @@ class Row:
     zone_key: str = ""
     # The keys that may hold the owner; none for what belongs to no project.
     project_keys: tuple[str, ...] = ()
-    # What a conversion needs to know of the place beyond the item; made once a request.
+    # What a conversion needs to know of the place beyond the item; made once a request, and equal
+    # to an earlier one where it would make the same of every item.
     prepare: Callable[[Place], Any] | None = None
     # Fills what the table cannot, given what `prepare` made.
     finish: Callable[[Message, Item, Any], None] | None = None
@@ -96,6 +97,9 @@ class Row:
     update: Callable[[Place, str, Message], None] | None = None
     delete: Callable[[Place, str], None] | None = None
 
+    # The query that lists only what changed since a time, given in ISO 8601, at least; None where
+    # the service in this place knows none. It is only a shortcut: what it misses, whole lists tell.
+    changed_since: Callable[[Place, str], Mapping[str, str] | None] = lambda place, time: None
     # The status of a thing of which the cloud knows nothing else just now: what was known stands.
     stub_status: str = ""
     # Waiting. What the cloud says of why a thing failed, in one text or several. It runs in a

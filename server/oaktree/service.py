@@ -68,6 +68,7 @@ class Service(grpc.GenericRpcHandler):
     async def _unary(self, rpc: models.Rpc, handler: Unary, data: bytes, context: Any) -> bytes:
         call = None
         Others.serving += 1
+        Others.came = time.monotonic()
         try:
             call = self._call(rpc, data, context)
             return await handler(call)
@@ -88,6 +89,8 @@ class Service(grpc.GenericRpcHandler):
         # Who waits needs no room made for him.
         served = rpc.verb not in ("Wait", "Watch")
         Others.serving += served
+        if served:
+            Others.came = time.monotonic()
         try:
             call = self._call(rpc, data, context)
             async for response in handler(call):

@@ -175,4 +175,5 @@ ROW = Row(
     update=_update,
     delete=deleter("image", "image"),
     fault=_fault,
+    changed_since=lambda place, time: {"updated_at": f"gte:{time}"},
 )

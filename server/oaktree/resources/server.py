@@ -67,6 +67,12 @@ class _Context:
         self._place = place
         self._flavors = place.kept("flavors", KEPT_SECONDS, lambda: _read_flavors(place))
         self._networks = self._read_networks(networks.KEPT_SECONDS)
+        self._began = (self._flavors, self._networks)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Context) and self._began == other._began
+
+    __hash__ = None  # type: ignore[assignment]
 
     def flavors_for(self, shown: str) -> _Flavors:
         known = self._flavors
@@ -227,6 +233,7 @@ ROW = Row(
     },
     # Of a server in a cell that is down Nova, from 2.69 on, shows that it is there.
     stub_status="UNKNOWN",
+    changed_since=lambda place, time: {"changes-since": time},
     prepare=_Context,
     finish=_finish,
     update=_update,

@@ -88,6 +88,11 @@ def _update(place: Place, identifier: str, request: Any) -> None:
         proxy.set_volume_bootable_status(identifier, request.is_bootable)
 
 
+def _changed_since(place: Place, time: str) -> dict[str, str] | None:
+    knows = utils.supports_microversion(place.service("block_storage"), "3.60")
+    return {"updated_at": f"gte:{time}"} if knows else None
+
+
 def _state(item: Item) -> State.ValueType:
     status = str(item.get("status")).lower()
     # "error" itself, and one word for everything that can fail: error_deleting, error_extending.
@@ -137,5 +142,6 @@ ROW = Row(
     update=_update,
     delete=deleter("block_storage", "volume"),
     fault=_fault,
+    changed_since=_changed_since,
     undeletable=frozenset({"error_deleting"}),
 )
