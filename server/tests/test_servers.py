@@ -11,7 +11,7 @@ from oaktree.democloud import DemoCloud
 from oaktree.reader import Others
 from oaktreemodel import State
 
-from .conftest import Running, until
+from .conftest import until
 
 CLOUDS = {"modern": "east", "direct": "RegionOne", "kilo": "RegionOne"}
 IMAGE: dict[str, Any] = {"image": "cirros", "flavor": "m1.tiny"}
@@ -50,21 +50,6 @@ def test_an_image_and_a_flavor_are_enough(
     gone = cloud.servers.wait(server.id, until="deleted", timeout=30)
     assert gone.state == State.STATE_DELETED
     assert left(demo, name) == before
-
-
-def test_no_floating_ip_where_none_is_wanted(client: oaktreemodel.Client, demo: DemoCloud) -> None:
-    cloud = client.cloud("modern", region="east")
-    before = left(demo, "modern")
-    server = cloud.servers.create(name="inside", auto_ip=False, **IMAGE)
-    server = cloud.servers.wait(server.id, timeout=30)
-    assert (server.public_v4, server.interface_ip) == ("", server.private_v4)
-    assert left(demo, "modern")["floatingips"] == before["floatingips"]
-    # What its user puts in front of it is its user's.
-    mine = cloud.floating_ips.create(server="inside", description="mine")
-    cloud.servers.delete(server.id)
-    cloud.servers.wait(server.id, until="deleted", timeout=30)
-    assert [ip.id for ip in cloud.floating_ips.list()] == [mine.id]
-    cloud.floating_ips.delete(mine.id)
 
 
 def test_everything_a_create_takes(client: oaktreemodel.Client, demo: DemoCloud) -> None:
@@ -163,63 +148,6 @@ def test_a_server_that_fails_says_why(client: oaktreemodel.Client, demo: DemoClo
     assert "No valid host was found." in str(caught.value)
     cloud.servers.delete(server.id)
     cloud.servers.wait(server.id, until="deleted", timeout=30)
-
-
-def test_a_floating_ip_that_cannot_be_had_is_told_to_who_waits(
-    client: oaktreemodel.Client, demo: DemoCloud
-) -> None:
-    cloud = client.cloud("modern", region="east")
-    before = demo.clouds["modern"].settings.quota["floatingip"]
-    demo.set("modern", quota={"floatingip": 0})
-    try:
-        server = cloud.servers.create(name="poor", **IMAGE)
-        with pytest.raises(oaktreemodel.QuotaExceeded) as caught:
-            cloud.servers.wait(server.id, timeout=30)
-        assert server.id in str(caught.value)
-        assert "floating IP" in str(caught.value)
-    finally:
-        demo.set("modern", quota={"floatingip": before})
-    # The promise stands: whoever waits again sees it kept.
-    assert cloud.servers.wait(server.id, timeout=30).public_v4
-    cloud.servers.delete(server.id)
-    cloud.servers.wait(server.id, until="deleted", timeout=30)
-    left_over = demo.items("modern", "east", "floatingips")
-    assert [(ip["description"], ip["port_id"]) for ip in left_over] == []
-
-
-def test_a_floating_ip_comes_and_goes_though_the_cloud_fails_for_a_while(
-    client: oaktreemodel.Client, demo: DemoCloud
-) -> None:
-    cloud = client.cloud("modern", region="east")
-    demo.fault("modern", "status", status=503, service="network", method="POST")
-    server = cloud.servers.create(name="alone", **IMAGE)
-    # Nobody waits for it.
-    until(lambda: any(ip["port_id"] for ip in demo.items("modern", "east", "floatingips")))
-    demo.fault("modern", "status", status=503, service="network", method="DELETE")
-    cloud.servers.delete(server.id)
-    until(lambda: not demo.items("modern", "east", "floatingips"))
-
-
-def test_a_floating_ip_that_its_user_moved_meanwhile_stays(
-    running: Running, client: oaktreemodel.Client, demo: DemoCloud
-) -> None:
-    cloud = client.cloud("modern", region="east")
-    ports = [cloud.ports.create(network="private", name=f"port{i}") for i in range(2)]
-    server = cloud.servers.create(name="left", nics=[{"port": ports[0].id}], **IMAGE)
-    server = cloud.servers.wait(server.id, timeout=30)
-    (floating,) = cloud.floating_ips.list(max_age=0)
-    assert floating.port.id == ports[0].id
-    running.do(running.oaktree._shared.once.finish(30))
-    # Once the server is deleted, it is long before that shows.
-    gone = {"service": "compute", "method": "GET", "path": "/servers/{id}", "skip": 2}
-    demo.fault("modern", "delay", seconds=1.0, **gone)
-    cloud.servers.delete(server.id)
-    cloud.floating_ips.update(floating.id, port=ports[1].id)
-    running.do(running.oaktree._shared.once.finish(30))
-    assert [ip.id for ip in cloud.floating_ips.list(max_age=0)] == [floating.id]
-    cloud.floating_ips.delete(floating.id)
-    for port in ports:
-        cloud.ports.delete(port.id)
 
 
 def test_a_deadline_tells_the_last_state(client: oaktreemodel.Client, demo: DemoCloud) -> None:

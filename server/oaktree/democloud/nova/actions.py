@@ -8,7 +8,7 @@ from ..core import ApiError, Call, Reply
 from ..items import Item, Row
 from ..neutron.addresses import default_group, make_port, remove_port
 from . import life
-from .servers import find
+from .servers import check_unlocked, find
 from .service import SERVICE, bad
 from .views import plain
 
@@ -28,11 +28,6 @@ def _conflict(server: Item, what: str) -> ApiError:
 def _must_be(server: Item, what: str, *statuses: str) -> None:
     if server["status"] not in statuses:
         raise _conflict(server, what)
-
-
-def _unlocked(call: Call, server: Item) -> None:
-    if server["locked"] and not call.is_admin:
-        raise ApiError(409, f"Instance {server['id']} is locked")
 
 
 def _soon(call: Call, server: Item, status: str, task: str, between: str | None = None) -> Reply:
@@ -152,7 +147,7 @@ def act(call: Call) -> Reply:
     if name not in ACTIONS:
         raise bad(f"There is no such action: {name}")
     if name not in ALWAYS:
-        _unlocked(call, server)
+        check_unlocked(call, server)
     return ACTIONS[name](call, server, body[name])
 
 

@@ -4,11 +4,12 @@ from ..core import ApiError, Call, Reply
 from ..items import Item, Row
 from . import life
 from .create import check_metadata
-from .servers import find
+from .servers import check_unlocked, find
 from .service import SERVICE, bad
 
 
-def _writable(server: Item, what: str) -> None:
+def _writable(call: Call, server: Item, what: str) -> None:
+    check_unlocked(call, server)
     if server["status"] in ("BUILD", "ERROR"):
         raise ApiError(
             409,
@@ -25,7 +26,7 @@ def show_metadata(call: Call) -> Reply:
 @SERVICE.route("PUT", "/servers/{id}/metadata")
 def set_metadata(call: Call) -> Reply:
     server = find(call)
-    _writable(server, "update metadata")
+    _writable(call, server, "update metadata")
     given: Row = (call.body or {}).get("metadata") or {}
     metadata = given if call.method == "PUT" else server["metadata"] | given
     check_metadata(call, metadata)
@@ -45,7 +46,7 @@ def show_metadata_item(call: Call) -> Reply:
 @SERVICE.route("PUT", "/servers/{id}/metadata/{key}")
 def set_metadata_item(call: Call) -> Reply:
     server = find(call)
-    _writable(server, "update metadata")
+    _writable(call, server, "update metadata")
     given: Row = (call.body or {}).get("meta") or {}
     if call.args["key"] not in given:
         raise bad("Request body and URI mismatch")
@@ -58,7 +59,7 @@ def set_metadata_item(call: Call) -> Reply:
 @SERVICE.route("DELETE", "/servers/{id}/metadata/{key}")
 def delete_metadata_item(call: Call) -> Reply:
     server = find(call)
-    _writable(server, "delete metadata")
+    _writable(call, server, "delete metadata")
     if call.args["key"] not in server["metadata"]:
         raise ApiError(404, "Metadata item was not found")
     # `updated` does not move for this one.

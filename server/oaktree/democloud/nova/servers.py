@@ -39,6 +39,11 @@ def find(call: Call) -> Item:
     return server
 
 
+def check_unlocked(call: Call, server: Item) -> None:
+    if server["locked"] and not call.is_admin:
+        raise ApiError(409, f"Instance {server['id']} is locked")
+
+
 @SERVICE.route("GET", "/servers")
 def list_servers(call: Call) -> Reply:
     return _list(call, "/servers", "brief")
@@ -239,7 +244,6 @@ def update_server(call: Call) -> Reply:
 @SERVICE.route("DELETE", "/servers/{id}")
 def delete_server(call: Call) -> Reply:
     server = find(call)
-    if server["locked"] and not call.is_admin:
-        raise ApiError(409, f"Instance {server['id']} is locked")
+    check_unlocked(call, server)
     life.delete(call, server)
     return Reply(status=204)
