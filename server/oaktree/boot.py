@@ -7,20 +7,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import grpc
 from oaktreemodel.v1.common_pb2 import Secret
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.server_pb2 import CreateServerResponse
 from openstack import utils
 
-from oaktree import networks, promise, repeats, resources, sweep, validate
-from oaktree.call import Call
-from oaktree.errors import Refused, failed, invalid, not_offered, passing
+from oaktree import networks, promise, resources, sweep
+from oaktree.errors import failed, invalid, not_offered
 from oaktree.find import find
+from oaktree.marks import Stamp
 from oaktree.place import Place
-from oaktree.reader import Found, Reader
 from oaktree.row import Item, Made
-from oaktree.verbs import read_new
 from oaktree.writes import named, require
 
 
@@ -29,25 +26,7 @@ def by_name(name: str) -> Mapping[str, str]:
     return {"name": f"^{re.escape(name)}$"}
 
 
-async def create(call: Call, reader: Reader) -> bytes:
-    request = call.request
-    validate.need(request, "name", "flavor")
-    _check(request)
-    place = await call.place()
-
-    async def work() -> bytes:
-        found = await repeats.earlier(call, place, reader)
-        if found is not None:
-            call.server.once.later(promise.see_to(place, found.id))
-            return found.wire
-        made = await place.run(None, _post, place, request)
-        call.server.once.later(promise.see_to(place, made.id))
-        return await read_new(place, reader, made)
-
-    return await call.change(place, work)
-
-
-def _check(request: Any) -> None:
+def check(request: Any) -> None:
     if not request.image and not request.boot_volume:
         raise invalid("image", "is missing; give an image, or a boot_volume")
     if request.image and request.boot_volume:
@@ -68,13 +47,13 @@ def _check(request: Any) -> None:
         raise invalid("boot_from_volume", "needs an image to make the volume from")
 
 
-def _post(place: Place, request: Any) -> Made:
+def post(place: Place, request: Any, stamp: Stamp) -> Made:
     """Everything is looked up before anything is made."""
     given: Item = {
         "name": request.name,
         "flavor_id": named("Flavor")(place, request.flavor, "flavor"),
     }
-    metadata = dict(request.metadata) | repeats.mark(request)
+    metadata = dict(request.metadata)
     interfaces, network = _interfaces(place, request)
     floating = _floating_network(place, request, network, allocated=interfaces == "auto")
     if floating:
@@ -109,6 +88,7 @@ def _post(place: Place, request: Any) -> Made:
     if hints:
         given["scheduler_hints"] = hints
     given |= _disks(place, request)
+    stamp(given)
     made = place.service("compute").create_server(**given)  # type: ignore[attr-defined]
     if made.admin_password:
         secret = Secret(value=made.admin_password)
@@ -241,30 +221,6 @@ def _floating_network(place: Place, request: Any, network: Item | None, *, alloc
     return str(chosen["id"]) if chosen is not None else ""
 
 
-async def delete(call: Call, reader: Reader) -> bytes:
-    place = await call.place()
-
-    async def work() -> bytes:
-        name = call.request.name_or_id
-        try:
-            found: Found = await place.run(None, find, place, reader, name)
-        except Refused as refused:
-            if refused.code == grpc.StatusCode.NOT_FOUND:
-                await sweep.now(place, name)
-            raise
-        try:
-            await place.run(None, _delete, place, found.id)
-        except Refused as refused:
-            # In spite of these it may be gone, or going.
-            if refused.code == grpc.StatusCode.NOT_FOUND or passing(refused):
-                call.server.once.later(sweep.when_gone(place, found.id))
-            raise
-        call.server.once.later(sweep.when_gone(place, found.id))
-        return b""
-
-    return await call.change(place, work)
-
-
-def _delete(place: Place, server_id: str) -> None:
+def delete(place: Place, server_id: str) -> None:
     with sweep.prepared(place, server_id):
         place.service("compute").delete_server(server_id, ignore_missing=False)  # type: ignore[attr-defined]

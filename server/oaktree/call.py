@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import grpc
 from oaktreemodel.v1.error_pb2 import QuotaExceeded
 
 from oaktree import limits
 from oaktree.clouds import Clouds
-from oaktree.errors import Refused
+from oaktree.errors import Refused, passing
 from oaktree.http import Reach
 from oaktree.listing import Listings
 from oaktree.models import Rpc
-from oaktree.once import KEPT_SECONDS, Once
+from oaktree.once import Once
 from oaktree.place import Place, place_for
 from oaktree.poller import Pollers
+from oaktree.reader import Reader
 
 T = TypeVar("T")
 
@@ -31,8 +32,6 @@ class Server:
     listings: Listings
     pollers: Pollers
     once: Once
-    # On the monotonic clock.
-    started: float
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Call:
     request: Any
     reach: Reach
     server: Server
-    # Whether the caller's gRPC has tried before.
-    retried: bool = False
+    # Whether its request id may have come before, here or to another process.
+    may_repeat: bool = True
 
     async def place(self) -> Place:
         """The one place that the call is about, as seen from the project it names."""
@@ -56,20 +55,26 @@ class Call:
         await place.run(self.reach, place.connection)
         try:
             return await self.server.once.run(
-                self._scope(place), self.request, lambda: counted(place, work)
+                (self.rpc.name, place.cloud, place.region, place.project.id),
+                self.request,
+                lambda: counted(place, work),
             )
         finally:
             self.server.pollers.hurry(place)
 
-    def _scope(self, place: Place) -> tuple[str, ...]:
-        return (self.rpc.name, place.cloud, place.region, place.project.id)
-
-    def may_repeat(self, place: Place) -> bool:
-        """Whether its request id may have come before without this process knowing how that ended:
-        to another process, or to this one when it failed."""
-        young = time.monotonic() - self.server.started < KEPT_SECONDS
-        failed = self.server.once.failed(self._scope(place), self.request)
-        return young or self.retried or failed
+    async def remove(self, place: Place, reader: Reader, identifier: str) -> None:
+        """Deletes a thing, and goes on by itself with what is to follow."""
+        row, gone = reader.row, True
+        assert row.delete is not None
+        try:
+            await place.run(None, row.delete, place, identifier)
+        except Refused as refused:
+            # In spite of these it may be gone, or going.
+            gone = refused.code == grpc.StatusCode.NOT_FOUND or passing(refused)
+            raise
+        finally:
+            if gone and row.clear_up is not None:
+                self.server.once.later(row.clear_up(place, identifier))
 
 
 async def counted(place: Place, work: Callable[[], Awaitable[T]]) -> T:

@@ -34,8 +34,6 @@ class _Made:
 class Once:
     def __init__(self) -> None:
         self._made: OrderedDict[tuple[Any, ...], _Made] = OrderedDict()
-        # The ids whose work failed, by when: what came of it is not known.
-        self._failed: OrderedDict[tuple[Any, ...], None] = OrderedDict()
         # asyncio keeps only weak references to tasks.
         self._running: set[asyncio.Task[Any]] = set()
         self._later: set[asyncio.Task[Any]] = set()
@@ -48,7 +46,8 @@ class Once:
         identifier = request.request_id  # type: ignore[attr-defined]
         if not identifier:
             return await asyncio.shield(self.keep(work()))
-        key = _key(scope, request)
+        # However it is spelled, it is one id.
+        key = (*scope, uuid.UUID(identifier).hex)
         named = type(request).FromString(request.SerializeToString())
         named.ClearField("request_id")
         digest = hashlib.sha256(named.SerializeToString(deterministic=True)).digest()
@@ -64,10 +63,6 @@ class Once:
                 f"request id {identifier} was used before with other parameters; make a new one",
             )
         return await asyncio.shield(made.task)
-
-    def failed(self, scope: tuple[str, ...], request: Message) -> bool:
-        """Whether work for the request's id has failed before."""
-        return _key(scope, request) in self._failed
 
     def keep(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         """Runs the work to its end, whoever still waits for it."""
@@ -92,9 +87,6 @@ class Once:
     def _ended(self, key: tuple[Any, ...], task: asyncio.Task[bytes]) -> None:
         if task.cancelled() or task.exception() is not None:
             self._made.pop(key, None)
-            self._failed[key] = None
-            if len(self._failed) > KEPT:
-                self._failed.popitem(last=False)
         else:
             # Answers may hold secrets: they go in time, whether or not more changes come.
             task.get_loop().call_later(KEPT_SECONDS, self._made.pop, key, None)
@@ -107,8 +99,3 @@ class Once:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
-
-
-def _key(scope: tuple[str, ...], request: Message) -> tuple[Any, ...]:
-    # However it is spelled, it is one id.
-    return (*scope, uuid.UUID(request.request_id).hex)  # type: ignore[attr-defined]

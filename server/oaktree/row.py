@@ -17,6 +17,7 @@ from openstack import resource
 
 from oaktree.errors import broken_off
 from oaktree.mapping import Oddities
+from oaktree.marks import Mark, Stamp
 from oaktree.place import Place
 
 Item: TypeAlias = dict[str, Any]
@@ -88,12 +89,17 @@ class Row:
     # Fills what the table cannot, given what `prepare` made.
     finish: Callable[[Message, Item, Any], None] | None = None
 
-    # Changing. Each runs in a thread and raises what openstacksdk raises.
-    create: Callable[[Place, Message], Made] | None = None
-    # The request id that an item was made for: only what tells it can be asked for after a crash.
-    mark: Callable[[Item], str] | None = None
-    # What a Create cannot do without.
+    # Changing. Each runs in a thread and raises what openstacksdk raises. `create` stamps what it
+    # POSTs with the mark of its request, and `mark` says where that is: only what bears one can be
+    # asked for after a crash.
+    create: Callable[[Place, Message, Stamp], Made] | None = None
+    mark: Mark | None = None
+    # What a Create does to a thing once it is made. Done again when the Create comes again: it may
+    # have ended before.
+    complete: Callable[[Place, str, Message], None] | None = None
+    # What a Create cannot do without, and what else can be seen to be wrong with it.
     needed: tuple[str, ...] = ()
+    check: Callable[[Message], None] | None = None
     update: Callable[[Place, str, Message], None] | None = None
     delete: Callable[[Place, str], None] | None = None
 
@@ -114,6 +120,9 @@ class Row:
     # Whether an item's Create left something to be done.
     unsettled: Callable[[Item], bool] | None = None
     sweep: Callable[[Place, str], Awaitable[None]] | None = None
+    # What the process that took a Create or a Delete goes on with by itself.
+    see_to: Callable[[Place, str], Awaitable[None]] | None = None
+    clear_up: Callable[[Place, str], Awaitable[None]] | None = None
 
     # The rpcs beyond the standard verbs, and those standard ones that are odd through and through.
     specials: Mapping[str, Handler] = field(default_factory=dict)

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,7 +60,7 @@ class Oaktree:
 
     def __init__(self, clouds: Clouds) -> None:
         listings = Listings()
-        self._shared = Server(clouds, listings, Pollers(listings), Once(), time.monotonic())
+        self._shared = Server(clouds, listings, Pollers(listings), Once())
         self._server = grpc.aio.server(options=OPTIONS)
         self._server.add_generic_rpc_handlers((Service(handlers(), self._shared),))
         self._health = health.aio.HealthServicer()

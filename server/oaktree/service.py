@@ -26,6 +26,9 @@ from oaktree.reader import Others
 from oaktree.translate import translate
 
 LOG = logging.getLogger(__name__)
+# In a call's metadata: that its request id was made for it alone, so that nobody can have sent it
+# before. Who says nothing may be repeating himself.
+REQUEST_ID, NEW = "oaktree-request-id", "new"
 Unary = Callable[[Call], Awaitable[bytes]]
 Stream = Callable[[Call], AsyncIterator[bytes]]
 
@@ -62,8 +65,9 @@ class Service(grpc.GenericRpcHandler):
             validate.need(request, "name_or_id")
         left = context.time_remaining()
         reach = Reach(None if left is None else time.monotonic() + left)
-        tried = any(key == "grpc-previous-rpc-attempts" for key, _ in context.invocation_metadata())
-        return Call(rpc, request, reach, self._server, tried)
+        told = dict(context.invocation_metadata())
+        is_new = told.get(REQUEST_ID) == NEW and "grpc-previous-rpc-attempts" not in told
+        return Call(rpc, request, reach, self._server, may_repeat=not is_new)
 
     async def _unary(self, rpc: models.Rpc, handler: Unary, data: bytes, context: Any) -> bytes:
         call = None

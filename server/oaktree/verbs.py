@@ -109,22 +109,21 @@ async def get(call: Call, reader: Reader) -> bytes:
 
 async def create(call: Call, reader: Reader) -> bytes:
     row = reader.row
-    assert row.create is not None
-    make = row.create
     validate.need(call.request, *row.needed)
+    if row.check is not None:
+        row.check(call.request)
     place = await call.place()
 
     async def work() -> bytes:
-        if row.mark is not None:
-            found = await repeats.earlier(call, place, reader)
-            if found is not None:
-                return found.wire
-        return await read_new(place, reader, await place.run(None, make, place, call.request))
+        made = await repeats.make(call, place, reader)
+        if row.see_to is not None:
+            call.server.once.later(row.see_to(place, made.id))
+        return await _read_new(place, reader, made)
 
     return await call.change(place, work)
 
 
-async def read_new(place: Place, reader: Reader, made: Made) -> bytes:
+async def _read_new(place: Place, reader: Reader, made: Made) -> bytes:
     """The response of a Create. Where what was made cannot be read just now, what is known of it:
     an error would say that there is nothing, and lose its id."""
     try:
@@ -165,13 +164,16 @@ async def act(call: Call, reader: Reader, what: Callable[[Place, str, Any], None
 
 
 async def delete(call: Call, reader: Reader) -> bytes:
-    remove = reader.row.delete
-    assert remove is not None
-    place = await call.place()
+    place, name, sweep = await call.place(), call.request.name_or_id, reader.row.sweep
 
     async def work() -> bytes:
-        found = await place.run(None, find, place, reader, call.request.name_or_id)
-        await place.run(None, remove, place, found.id)
+        try:
+            found = await place.run(None, find, place, reader, name)
+        except Refused as refused:
+            if refused.reason == Reason.REASON_NOT_FOUND and sweep is not None:
+                await sweep(place, name)
+            raise
+        await call.remove(place, reader, found.id)
         return b""
 
     return await call.change(place, work)

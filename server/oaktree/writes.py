@@ -18,6 +18,7 @@ from oaktree.convert import MARK
 from oaktree.errors import ambiguous, invalid, not_found, not_offered
 from oaktree.find import find
 from oaktree.mapping import UNIT, Component, components, names
+from oaktree.marks import IN_DESCRIPTION, Stamp
 from oaktree.place import Place
 from oaktree.row import Made
 
@@ -148,27 +149,30 @@ def creator(
     *,
     adjust: Adjust | None = None,
     **naming: Any,
-) -> Callable[[Place, Any], Made]:
+) -> Callable[[Place, Any, Stamp], Made]:
     """A Create through the proxy's create_<noun>. `tags` is the path that the things' tags hang
-    off, where they have any; `adjust` sees to what the rules cannot say; `naming` is as in
-    attributes()."""
+    off, where they have any: a tagger() sets them. `adjust` sees to what the rules cannot say;
+    `naming` is as in attributes()."""
     odd = _skipped(tags, naming)
 
-    def create(place: Place, request: Any) -> Made:
+    def create(place: Place, request: Any, stamp: Stamp) -> Made:
         given = attributes(place, request, sdk, **naming | odd)
         if adjust is not None:
             adjust(place, request, given)
-        proxy = place.service(service)
-        made = getattr(proxy, f"create_{noun}")(**given)
-        if tags and request.tags:
-            try:
-                set_tags(place, service, f"{tags}/{made.id}", request.tags)
-            except Exception:
-                getattr(proxy, f"delete_{noun}")(made.id)
-                raise
-        return Made(made.id)
+        stamp(given)
+        return Made(getattr(place.service(service), f"create_{noun}")(**given).id)
 
     return create
+
+
+def tagger(service: str, path: str) -> Callable[[Place, str, Any], None]:
+    """Gives what a Create made its tags: not all of a service's things take them when made."""
+
+    def tag(place: Place, identifier: str, request: Any) -> None:
+        if request.tags:
+            set_tags(place, service, f"{path}/{identifier}", request.tags)
+
+    return tag
 
 
 def updater(
@@ -187,6 +191,9 @@ def updater(
         given = attributes(place, request, sdk, **naming | odd)
         if adjust is not None:
             adjust(place, request, given)
+        if "description" in given:
+            present = getattr(place.service(service), f"get_{noun}")(identifier)
+            IN_DESCRIPTION.keep(given, present.description)
         condition = {"if_revision": request.revision} if getattr(request, "revision", 0) else {}
         if given or condition:
             change = getattr(place.service(service), f"update_{noun}")

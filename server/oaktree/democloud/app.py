@@ -183,6 +183,9 @@ async def _before(fault: Fault, call: Call, request: Request) -> None:
     """What a fault does before anything took effect."""
     if fault.kind == "delay":
         await _pause(fault.seconds, request)
+    elif fault.kind == "late":
+        await request.body()
+        await asyncio.sleep(fault.seconds)
     elif fault.kind == "silent":
         await _pause(None, request)
     elif fault.kind == "cut":

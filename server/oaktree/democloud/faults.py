@@ -4,18 +4,19 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 Kind = Literal[
-    "delay",  # `seconds` late, then served
+    "delay",  # `seconds` late, then served, if the client is still there
     "status",  # an error with `status`, in the service's own JSON; nothing happens
     "broken_json",  # served, but the body ends in the middle of a value
     "empty_list",  # served, but what should be listed is not: a cell that is down, say
     "cut",  # the connection is closed before a single byte of an answer
     "cut_body",  # headers and half of the body, then the connection is closed
     "silent",  # accepted and never answered
+    "late",  # `seconds` late, then served, whether or not the client is still there
     "expired_token",  # 401, and the token is gone
     "lost_answer",  # takes effect, then the connection is closed without an answer
     "server_error",  # POST /servers is accepted, and the build ends in ERROR
-]
     "volume_error",  # POST /volumes is accepted, and the volume ends in error
+]
 # The path of what services answer of their versions: hit only by a fault that names it.
 VERSIONS = "(versions)"
 

@@ -13,7 +13,7 @@ from oaktreemodel.v1.floating_ip_pb2 import DeleteUnattachedFloatingIpsResponse
 from openstack import exceptions
 from openstack.network.v2 import floating_ip
 
-from oaktree import networks
+from oaktree import marks, networks
 from oaktree.call import Call
 from oaktree.errors import choice_needed, failed, invalid, listed, not_offered, service_absent
 from oaktree.mapping import At
@@ -22,7 +22,7 @@ from oaktree.reader import Reader
 from oaktree.row import Item, Row
 from oaktree.translate import translate
 from oaktree.walk import items
-from oaktree.writes import check, creator, deleter, named, updater
+from oaktree.writes import check, creator, deleter, named, tagger, updater
 
 
 def _state(item: Item) -> State.ValueType:
@@ -181,11 +181,14 @@ ROW = Row(
     project_keys=("project_id", "tenant_id"),
     state=_state,
     odd={
+        "description": marks.DESCRIPTION,
         "port": At("port_id"),
         "floating_network": At("floating_network_id"),
         "router": At("router_id"),
     },
     create=creator(*_HOW, adjust=_for_new, **_NAMING),
+    mark=marks.IN_DESCRIPTION,
+    complete=tagger("network", "/floatingips"),
     update=updater(*_HOW, adjust=_for_present, **_NAMING),
     delete=deleter("network", "ip"),
     specials={"DeleteUnattachedFloatingIps": delete_unattached},

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from oaktreemodel.v1.common_pb2 import State
 from openstack.image.v2 import image
 
+from oaktree import marks
 from oaktree.convert import MARK
 from oaktree.errors import invalid
 from oaktree.mapping import At
+from oaktree.marks import Stamp
 from oaktree.place import Place
 from oaktree.row import Item, Made, Row, by_exact_name, words
 from oaktree.writes import check, deleter, refuse_both
@@ -63,10 +64,6 @@ _KEYS = {
 }
 
 
-# A namespace of our own for the ids of images.
-_IMAGES = uuid.UUID("1c7a4a0c-5f0e-5b8f-9d0a-6c1f0a1e9a57")
-
-
 def _state(item: Item) -> State.ValueType:
     # An import that failed leaves the image as if nobody had tried.
     if item.get("os_glance_failed_import"):
@@ -87,18 +84,16 @@ def _refuse_base(names: Iterable[str]) -> None:
         raise invalid("properties", f"{name!r} is what the image service itself says of an image")
 
 
-def _create(place: Place, request: Any) -> Made:
+def _create(place: Place, request: Any, stamp: Stamp) -> Made:
     _refuse_base(request.properties)
     body = _fields(request)
     body.setdefault("container_format", "bare")
     body |= dict(request.properties)
     if request.tags:
         body["tags"] = list(request.tags)
-    if request.request_id:
-        # The image service takes the id one gives, once: a repetition finds what it made.
-        body["id"] = str(uuid.uuid5(_IMAGES, f"{place.project.id} {request.request_id.lower()}"))
+    stamp(body)
     response = place.service("image").post("/images", json=body)
-    if response.status_code == 409 and request.request_id:
+    if response.status_code == 409 and "id" in body:
         return Made(body["id"])
     return Made(check(response).json()["id"])
 
@@ -171,6 +166,7 @@ ROW = Row(
     },
     base=_BASE,
     create=_create,
+    mark=marks.AS_ID,
     needed=("name",),
     update=_update,
     delete=deleter("image", "image"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from oaktreemodel.v1.common_pb2 import State
 from openstack.network.v2 import network
 
+from oaktree import marks
 from oaktree.mapping import At
 from oaktree.row import Row, by_exact_name, words
-from oaktree.writes import creator, deleter, updater
+from oaktree.writes import creator, deleter, tagger, updater
 
 _STATES = words(pending="build", ready="active", stopped="down", failed="error")
 
@@ -27,6 +28,7 @@ ROW = Row(
     project_keys=("project_id", "tenant_id"),
     state=lambda item: _STATES.get(str(item.get("status")).lower(), State.STATE_UNSPECIFIED),
     odd={
+        "description": marks.DESCRIPTION,
         "subnets": At("subnets"),
         # openstacksdk calls it vlan_qinq, which no answer has.
         "is_vlan_qinq": At("qinq"),
@@ -34,6 +36,8 @@ ROW = Row(
         "ipv6_address_scope": At("ipv6_address_scope"),
     },
     create=creator(*_HOW),
+    mark=marks.IN_DESCRIPTION,
+    complete=tagger("network", "/networks"),
     update=updater(*_HOW),
     delete=deleter("network", "network"),
 )

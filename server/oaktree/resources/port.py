@@ -7,9 +7,10 @@ from typing import Any
 from oaktreemodel.v1.common_pb2 import State
 from openstack.network.v2 import port
 
+from oaktree import marks
 from oaktree.mapping import At
 from oaktree.row import Item, Row, by_exact_name, words
-from oaktree.writes import creator, deleter, each, named, security_group, updater
+from oaktree.writes import creator, deleter, each, named, security_group, tagger, updater
 
 _STATES = words(pending="build", ready="active", failed="error")
 _NAMING: Any = {
@@ -45,6 +46,7 @@ ROW = Row(
     project_keys=("project_id", "tenant_id"),
     state=_state,
     odd={
+        "description": marks.DESCRIPTION,
         "network": At("network_id"),
         "is_trusted": At("trusted"),
         "security_groups": At("security_groups"),
@@ -54,6 +56,8 @@ ROW = Row(
     },
     create=creator("network", "port", port.Port, "/ports", **_NAMING),
     needed=("network",),
+    mark=marks.IN_DESCRIPTION,
+    complete=tagger("network", "/ports"),
     update=updater("network", "port", port.Port, "/ports", **_NAMING),
     delete=deleter("network", "port"),
 )

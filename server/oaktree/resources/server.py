@@ -12,7 +12,7 @@ from oaktreemodel.v1.server_pb2 import GetServerConsoleOutputResponse
 from openstack import exceptions
 from openstack.compute.v2 import server
 
-from oaktree import addresses, boot, networks, promise, repeats, sweep
+from oaktree import addresses, boot, marks, networks, promise, sweep
 from oaktree.call import Call
 from oaktree.convert import as_bool, text
 from oaktree.find import find
@@ -236,15 +236,19 @@ ROW = Row(
     changed_since=lambda place, time: {"changes-since": time},
     prepare=_Context,
     finish=_finish,
+    check=boot.check,
+    create=boot.post,
+    needed=("name", "flavor"),
+    mark=marks.IN_METADATA,
     update=_update,
+    delete=boot.delete,
     fault=lambda place, message: [message.fault.message],  # type: ignore[attr-defined]
     settle=promise.settle,
     unsettled=promise.stands,
-    mark=repeats.marked,
     sweep=sweep.now,
+    see_to=promise.see_to,
+    clear_up=sweep.when_gone,
     specials={
-        "CreateServer": boot.create,
-        "DeleteServer": boot.delete,
         "GetServerConsoleOutput": console_output,
         "StartServer": start,
         "StopServer": stop,

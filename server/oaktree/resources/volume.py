@@ -10,10 +10,11 @@ from oaktreemodel.v1.common_pb2 import State
 from openstack import utils
 from openstack.block_storage.v3 import volume
 
-from oaktree import repeats
+from oaktree import marks
 from oaktree.convert import put_reference
 from oaktree.errors import invalid
 from oaktree.mapping import At, Nowhere, Whole
+from oaktree.marks import Stamp
 from oaktree.place import Place
 from oaktree.row import Item, Made, Row, by_exact_name, words
 from oaktree.writes import attributes, change_metadata, check, deleter, named
@@ -24,9 +25,9 @@ _STATES = words(
     changing="attaching detaching extending retyping maintenance restoring-backup",
     deleting="deleting",
 )
-_NAMING: Any = {
 # Since when messages can be asked for by what they are about.
 _MESSAGES = "3.5"
+_NAMING: Any = {
     "resolve": {"image": named("Image"), "source_volume": named("Volume")},
     "rename": {"image": "image_id", "source_volume": "source_volume_id"},
 }
@@ -46,7 +47,7 @@ def _attachment(message: Message, item: Item) -> None:
     made.server.id = item.get("server_id") or ""
 
 
-def _create(place: Place, request: Any) -> Made:
+def _create(place: Place, request: Any, stamp: Stamp) -> Made:
     sources = [name for name in ("image", "snapshot", "source_volume") if getattr(request, name)]
     if len(sources) > 1:
         raise invalid(sources[1], f"excludes {sources[0]}: a volume is made from one thing")
@@ -55,20 +56,18 @@ def _create(place: Place, request: Any) -> Made:
     given = attributes(
         place, request, volume.Volume, skip=("is_bootable", "is_multiattach"), **_NAMING
     )
-    given["metadata"] = given.get("metadata", {}) | repeats.mark(request)
     if request.is_multiattach:
         given["multiattach"] = True
     if request.location.zone:
         given["availability_zone"] = request.location.zone
-    proxy: Any = place.service("block_storage")
-    made = proxy.create_volume(**given)
+    stamp(given)
+    return Made(place.service("block_storage").create_volume(**given).id)  # type: ignore[attr-defined]
+
+
+def _complete(place: Place, identifier: str, request: Any) -> None:
     if request.HasField("is_bootable"):
-        try:
-            proxy.set_volume_bootable_status(made, request.is_bootable)
-        except Exception:
-            proxy.delete_volume(made)
-            raise
-    return Made(made.id)
+        proxy: Any = place.service("block_storage")
+        proxy.set_volume_bootable_status(identifier, request.is_bootable)
 
 
 def _update(place: Place, identifier: str, request: Any) -> None:
@@ -100,6 +99,7 @@ def _state(item: Item) -> State.ValueType:
         return State.STATE_FAILED
     return _STATES.get(status, State.STATE_UNSPECIFIED)
 
+
 def _fault(place: Place, message: Any) -> Iterator[str]:
     """The newest message about an error that the service keeps for the volume's user."""
     adapter = place.service("block_storage")
@@ -111,7 +111,6 @@ def _fault(place: Place, message: Any) -> Iterator[str]:
     told = [one for one in answer["messages"] if one["resource_uuid"] == message.id]
     if told:
         yield max(told, key=lambda one: str(one["created_at"]))["user_message"] or ""
-
 
 
 ROW = Row(
@@ -138,7 +137,8 @@ ROW = Row(
         "attachments.server": Nowhere,
     },
     create=_create,
-    mark=repeats.marked,
+    mark=marks.IN_METADATA,
+    complete=_complete,
     update=_update,
     delete=deleter("block_storage", "volume"),
     fault=_fault,
