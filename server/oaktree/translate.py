@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import uuid
 from collections.abc import Callable
 
 import grpc
-import orjson
 import requests
 from keystoneauth1 import exceptions as ks
 from oaktreemodel.v1.error_pb2 import Reason
@@ -120,7 +120,8 @@ _TABLE: tuple[
         ),
     ),
     (
-        (orjson.JSONDecodeError, requests.JSONDecodeError),
+        # Which those of requests and orjson are, too.
+        json.JSONDecodeError,
         _fixed(
             Code.UNKNOWN, Reason.REASON_CLOUD_ERROR, "the cloud answered with something not JSON"
         ),
