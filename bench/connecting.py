@@ -1,6 +1,6 @@
 """What the first request to one more cloud costs, beside a Connection of openstacksdk's for it.
 
-The Connections are in a process of their own: python -m bench.connecting CLOUDS.
+The Connections are in a process of their own: python -m bench.connecting CLOUDS WHAT.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import oaktreemodel
 import openstack
+from oaktreemodel import Client
 from openstack.config import OpenStackConfig
 
 from bench.processes import Process, cheap_cloud, oaktree, running
@@ -37,18 +39,24 @@ def _first_requests(process: Process, ask: Callable[[str], object]) -> tuple[flo
 
 def measure() -> Iterator[Result]:
     with cheap_cloud("--copies", str(WARM + CLOUDS)) as (_, path):
-        with oaktree(path) as (process, address), oaktreemodel.connect(address) as client:
-            ours = _first_requests(
-                process, lambda name: list(client.cloud(name, region="east").servers.list())
-            )
-        with running(["-m", "bench.connecting", str(path)], "ready") as process:
-            peer = _first_requests(process, process.say)
-    for what, unit, mine, other in zip(("memory", "time"), ("KiB", "ms"), ours, peer, strict=True):
-        name = f"first request of one more cloud: {what}"
-        yield Result(name, mine, unit, peer=other, goal=1.5, at_most=True)
+        for what in ("flavors", "servers"):
+            with oaktree(path) as (process, address), oaktreemodel.connect(address) as client:
+                ours = _first_requests(process, partial(_list, client, what))
+            with running(["-m", "bench.connecting", str(path), what], "ready") as process:
+                peer = _first_requests(process, process.say)
+            for cost, unit, mine, other in zip(
+                ("memory", "time"), ("KiB", "ms"), ours, peer, strict=True
+            ):
+                name = f"one more cloud, {what} as the first request: {cost}"
+                yield Result(name, mine, unit, peer=other, goal=1.5, at_most=True)
 
 
-def _connect(path: str) -> None:
+def _list(client: Client, what: str, cloud: str) -> None:
+    for _ in getattr(client.cloud(cloud, region="east"), what).list():
+        pass
+
+
+def _connect(path: str, what: str) -> None:
     """Connects to every cloud that a line names, and stays connected."""
     config = OpenStackConfig(config_files=[path])
     connections = []
@@ -56,8 +64,8 @@ def _connect(path: str) -> None:
     for line in sys.stdin:
         region = config.get_one(cloud=line.strip(), region_name="east")
         connections.append(openstack.connection.Connection(config=region))
-        print(len(list(connections[-1].compute.servers())), flush=True)
+        print(len(list(getattr(connections[-1].compute, what)())), flush=True)
 
 
 if __name__ == "__main__":
-    _connect(sys.argv[1])
+    _connect(*sys.argv[1:])
