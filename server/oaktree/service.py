@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 import grpc
@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 # In a call's metadata: that its request id was made for it alone, so that nobody can have sent it
 # before. Who says nothing may be repeating himself.
 REQUEST_ID, NEW = "oaktree-request-id", "new"
+# How many requests for reads are kept, and of how many bytes at most.
+KEPT, SMALL = 4096, 512
 Unary = Callable[[Call], Awaitable[bytes]]
 Stream = Callable[[Call], AsyncIterator[bytes]]
 
@@ -51,23 +53,13 @@ class Service(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(partial(self._unary, rpc, handler))
 
     def _call(self, rpc: models.Rpc, data: bytes, context: Any) -> Call:
-        try:
-            request = rpc.request.FromString(data)
-        except (DecodeError, UnicodeDecodeError):
-            raise Refused(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                Reason.REASON_INVALID_ARGUMENT,
-                f"this is no {rpc.request.DESCRIPTOR.name}",
-            ) from None
-        validate.refuse_unknown(request)
-        validate.check(request)
-        if "name_or_id" in request.DESCRIPTOR.fields_by_name:
-            validate.need(request, "name_or_id")
+        changes = rpc.changes
+        read = _read if changes or len(data) > SMALL else _seen
+        request = read(rpc.path, data)
         left = context.time_remaining()
         reach = Reach(None if left is None else time.monotonic() + left)
-        told = dict(context.invocation_metadata())
-        is_new = told.get(REQUEST_ID) == NEW and "grpc-previous-rpc-attempts" not in told
-        return Call(rpc, request, reach, self._server, may_repeat=not is_new)
+        may_repeat = changes and not _is_new(context.invocation_metadata())
+        return Call(rpc, request, reach, self._server, may_repeat=may_repeat)
 
     async def _unary(self, rpc: models.Rpc, handler: Unary, data: bytes, context: Any) -> bytes:
         call = None
@@ -115,3 +107,31 @@ class Service(grpc.GenericRpcHandler):
         LOG.info("%s: %s %s", rpc.name, refused.code.name, reason_word(refused.reason))
         LOG.debug("%s: %s", rpc.name, refused.message)
         await context.abort_with_status(rpc_status.to_status(refused.status()))
+
+
+def _read(path: str, data: bytes) -> Any:
+    """A request, once it has been found good."""
+    kind = models.rpcs()[path].request
+    try:
+        request = kind.FromString(data)
+    except (DecodeError, UnicodeDecodeError):
+        raise Refused(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            Reason.REASON_INVALID_ARGUMENT,
+            f"this is no {kind.DESCRIPTOR.name}",
+        ) from None
+    validate.refuse_unknown(request)
+    validate.check(request)
+    if "name_or_id" in request.DESCRIPTOR.fields_by_name:
+        validate.need(request, "name_or_id")
+    return request
+
+
+# Reads are asked over and over, and to find one good takes longer than to answer it. Whoever has
+# one shares it: nobody writes into a request.
+_seen = lru_cache(KEPT)(_read)
+
+
+def _is_new(metadata: Iterable[tuple[str, str | bytes]]) -> bool:
+    told = dict(metadata)
+    return told.get(REQUEST_ID) == NEW and "grpc-previous-rpc-attempts" not in told
