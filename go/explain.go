@@ -12,11 +12,12 @@ var signs = []struct{ sign, meaning string }{
 	{"does not look like a tls handshake", "it does not speak TLS; if that is meant, write http://"},
 	{"certificate is valid for", "its certificate is for another host name"},
 	{"failed to verify certificate", "its certificate is not trusted; name its authority by WithTLS"},
-	{"no such host", "there is no such host"},
+	{"produced zero addresses", "there is no such host"},
 	{"no such file", "there is no such socket; is oaktree running?"},
 	{"connection refused", "nothing listens there; is oaktree running?"},
 	{"http/1", "a web server answers there"},
-	{"deadline exceeded", "what listens there says nothing; it may not speak gRPC"},
+	// gRPC hangs up itself when it has heard nothing for too long.
+	{"use of closed network connection", "what listens there says nothing; it may not speak gRPC"},
 }
 
 var signsOfAClosedDoor = []string{"eof", "reset by peer", "broken pipe", "certificate required"}

@@ -1,6 +1,8 @@
 package oaktree
 
 import (
+	"errors"
+
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -58,7 +60,13 @@ func fromFailure(failure *pb.Failure, request string) *Error {
 
 // fromCall is the error of a call that failed as a whole.
 func fromCall(err error, at endpoint, request string) *Error {
-	made := fromStatus(status.Convert(err), request)
+	said := status.Convert(err)
+	// What gRPC wraps around it, that it tried several times, would become part of the message.
+	var bare interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &bare) {
+		said = bare.GRPCStatus()
+	}
+	made := fromStatus(said, request)
 	// Every error that an oaktree makes has a reason; what has none comes from the way there.
 	if made.Reason == "" {
 		made.Message = explain(made, at)

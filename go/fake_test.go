@@ -33,6 +33,8 @@ type answer struct {
 	err      error
 	// Nothing more is said until the call is over.
 	endless bool
+	// Chooses by the request what to play in the place of all this.
+	choose func(proto.Message) answer
 }
 
 // call is what the server saw of one.
@@ -63,26 +65,35 @@ func newFake(t testing.TB, opts ...grpc.ServerOption) *fake {
 
 func fakeAt(t testing.TB, listen string, opts ...grpc.ServerOption) *fake {
 	t.Helper()
+	f, stop, err := serve(listen, opts...)
+	fine(t, err)
+	f.t = t
+	t.Cleanup(stop)
+	return f
+}
+
+// serve starts a fake; what it gives ends it.
+func serve(listen string, opts ...grpc.ServerOption) (*fake, func(), error) {
 	network, where := "tcp", listen
 	if path, isUnix := strings.CutPrefix(listen, "unix:"); isUnix {
 		network, where = "unix", path
 	}
 	listener, err := net.Listen(network, where)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	f := &fake{t: t, addr: listener.Addr().String(), answers: map[string][]answer{}, seen: map[string][]call{}}
+	f := &fake{addr: listener.Addr().String(), answers: map[string][]answer{}, seen: map[string][]call{}}
 	f.server = grpc.NewServer(append(opts, grpc.UnknownServiceHandler(f.handle))...)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = f.server.Serve(listener)
 	}()
-	t.Cleanup(func() {
+	stop := func() {
 		f.server.Stop()
 		<-ended
-	})
-	return f
+	}
+	return f, stop, nil
 }
 
 // handle serves every call of every service: the descriptors say what is asked.
@@ -129,6 +140,9 @@ func (f *fake) next(rpc string, seen call) answer {
 	}
 	if len(answers) > 1 {
 		f.answers[rpc] = answers[1:]
+	}
+	if answers[0].choose != nil {
+		return answers[0].choose(seen.request)
 	}
 	return answers[0]
 }
@@ -203,7 +217,14 @@ func breaks(err error, messages ...proto.Message) answer {
 
 // refusal is an error with the details an oaktree gives.
 func refusal(code codes.Code, reason, message string, details ...proto.Message) error {
+	return refusalAt("", code, reason, message, details...)
+}
+
+func refusalAt(cloud string, code codes.Code, reason, message string, details ...proto.Message) error {
 	info := &errdetails.ErrorInfo{Reason: reason, Domain: "oaktree"}
+	if cloud != "" {
+		info.Metadata = map[string]string{"cloud": cloud}
+	}
 	said := &rpcstatus.Status{Code: int32(code), Message: message}
 	for _, one := range append([]proto.Message{info}, details...) {
 		packed, err := anypb.New(one)

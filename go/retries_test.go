@@ -96,6 +96,7 @@ func TestItGivesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, failed.Reason, "SHUTTING_DOWN")
+	same(t, failed.Message, "shutting down")
 	same(t, len(f.calls("GetServer")), 4)
 }
 
