@@ -57,7 +57,9 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
                 await _swept(row.sweep, place, identifier)
                 yield _gone(reader, place, identifier, last) + wire.as_of(seen.asked)
                 return
-            last = seen.found
+            # Of what the cloud knows nothing else just now, the last that was known stands.
+            if not row.stub_status or seen.found.status != row.stub_status:
+                last = seen.found
             if lost(reader, last, until):
                 raise await _resource_failed(call, place, reader, last)
             done = judge(reader, last, until)

@@ -4,7 +4,8 @@ is told what is not so."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,18 @@ class Waiting:
         )
 
 
+@contextlib.contextmanager
+def told_as_failed() -> Iterator[None]:
+    """What is in it may fail, if it does not say that there is no such thing."""
+    try:
+        yield
+    except oaktreemodel.NotFound:
+        raise
+    except oaktreemodel.OaktreeError as error:
+        if error.cloud != "modern":
+            raise
+
+
 @dataclass
 class Scene:
     """A watch, two waits, and what happens meanwhile."""
@@ -111,18 +124,14 @@ class Scene:
 
     async def reads_are_right(self) -> None:
         """What is read is either as it is, or told to have failed."""
-        try:
-            listed = [one async for one in self.cloud.servers.list(max_age=0, timeout=20)]
+        servers = self.cloud.servers
+        with told_as_failed():
+            listed = [one async for one in servers.list(max_age=0, timeout=20)]
             assert {one.id for one in listed} == self.there()
             assert "renamed" in {one.name for one in listed}
-        except oaktreemodel.OaktreeError as error:
-            assert not isinstance(error, oaktreemodel.NotFound)
-            assert error.cloud == "modern"
-        try:
-            one = await self.cloud.servers.get(self.renamed, max_age=0, timeout=20)
+        with told_as_failed():
+            one = await servers.get(self.renamed, max_age=0, timeout=20)
             assert one.name == "renamed"
-        except oaktreemodel.OaktreeError as error:
-            assert not isinstance(error, oaktreemodel.NotFound)
 
     def nobody_was_misled(self) -> None:
         assert not self.ready.task.done()
@@ -230,3 +239,75 @@ async def test_tokens_that_are_worth_nothing_all_at_once(scene: Scene, demo: Dem
         await polled(demo)
     demo.fault("modern", "expired_token", service="compute")
     await quiet(scene)
+
+
+async def test_a_page_that_is_missing(
+    scene: Scene, demo: DemoCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oaktree.democloud.nova.service.MAX_LIMIT", 2)
+    # The first page, and then nothing: as if that were all.
+    demo.fault("modern", "empty_list", path="/servers/detail", skip=1, times=1)
+    await polled(demo, 10)
+    demo.fault("modern", "empty_list", path="/servers/detail", times=POLLS)
+    await polled(demo, 10)
+    scene.nobody_was_misled()
+    assert not scene.told.deleted
+    demo.clear_faults()
+    await quiet(scene)
+
+
+async def test_a_cell_that_is_down(scene: Scene, demo: DemoCloud) -> None:
+    for server in scene.there():
+        scene.alter(server, status="UNKNOWN", name="", metadata={})
+    await polled(demo, 10)
+    assert {one.status for one in scene.told.servers.values()} == {"ACTIVE", "BUILD"}
+    assert "UNKNOWN" not in scene.ready.states + scene.gone.states
+    scene.nobody_was_misled()
+    for server in scene.there():
+        scene.alter(server, status="BUILD" if server == scene.built else "ACTIVE")
+    await quiet(scene)
+
+
+async def test_a_wait_across_a_cell_that_is_down(cloud: Any, demo: DemoCloud) -> None:
+    (server,) = demo.add_servers("modern", "east", 1)
+    demo.alter("modern", "east", "servers", server, status="BUILD", name="kept")
+    waiting = Waiting(cloud, server, "ready")
+    await until(lambda: waiting.states == ["BUILD"])
+    demo.alter("modern", "east", "servers", server, status="UNKNOWN", name="")
+    await polled(demo)
+    demo.alter("modern", "east", "servers", server, status="ACTIVE", name="kept")
+    assert (await waiting.task).name == "kept"
+    # Of what is known nothing is taken back.
+    assert waiting.states == ["BUILD", "ACTIVE"]
+
+
+@pytest.mark.parametrize(
+    ("noun", "status"), [("volumes", 404), ("images", 400), ("floating_ips", 404)]
+)
+async def test_a_marker_that_vanishes(
+    cloud: Any, demo: DemoCloud, monkeypatch: pytest.MonkeyPatch, noun: str, status: int
+) -> None:
+    """The list is begun again, and nobody is told that what it lacked is gone."""
+    monkeypatch.setattr("oaktree.democloud.cinder.service.MAX_LIMIT", 2)
+    monkeypatch.setattr("oaktree.democloud.glance.images.MAX_LIMIT", 2)
+    if noun == "volumes":
+        for number in range(5):
+            await cloud.volumes.create(name=f"marked-{number}", size_gib=1)
+    path = {"volumes": "/volumes/detail", "images": "/images", "floating_ips": "/floatingips"}[noun]
+    mirror: oaktreemodel.Mirror[Any] = oaktreemodel.Mirror()
+    collection, kinds = getattr(cloud, noun), []
+
+    async def follow() -> None:
+        async for event in collection.watch():
+            mirror.apply(event)
+            kinds.append(event.kind)
+
+    following = asyncio.create_task(follow())
+    await until(lambda: "synced" in kinds)
+    there = {one.id async for one in collection.list(max_age=0)}
+    demo.fault("modern", "status", status=status, path=path, skip=1)
+    await polled(demo, 10)
+    assert {one.id async for one in collection.list(max_age=0)} == there
+    assert {key.id for key in mirror} == there
+    assert "removed" not in kinds
+    following.cancel()
