@@ -15,6 +15,8 @@ BIN := $(CURDIR)/$(VENV)/bin
 # buf.gen.yaml takes its plugins from the PATH.
 export PATH := $(BIN):$(PATH)
 export SHELLCHECK ?= shellcheck
+# The go command; go/with-go looks for one if this is empty.
+export GO
 
 READY := $(VENV)/ready
 # An environment knows its place: one whose checkout was moved is made anew.
@@ -30,12 +32,12 @@ GENERATORS := buf.yaml buf.gen.yaml python/hatch_build.py tools/protoc-gen-grpc_
 REPORTS := .tools/reports
 PYTEST = mkdir -p $(REPORTS) && python -m pytest --junitxml=$(REPORTS)/$@.xml
 
-TESTS := test-tools test-plugin test-python test-server
-CHECKS := lint breaking checkgenerate $(TESTS)
+TESTS := test-tools test-plugin test-python test-server test-go
+CHECKS := lint lint-go breaking checkgenerate $(TESTS)
 
 .PHONY: all help demo check lint lint-style lint-types lint-proto lint-shell lint-tree format \
-	generate checkgenerate breaking release-image test $(TESTS) devstack-up devstack-test devstack-down \
-	bench dist clean
+	lint-go generate generate-go checkgenerate breaking release-image test $(TESTS) \
+	devstack-up devstack-test devstack-down bench dist clean
 
 all: generate ## Build what this machine has the tools for
 
@@ -70,20 +72,29 @@ lint-shell: $(READY)
 lint-tree: $(READY)
 	python tools/check_tree.py
 
-format: $(READY) ## Rewrite Python and proto files in the one style
+lint-go: ## Check the Go client's style
+	go/with-go $@ ./lint
+
+format: $(READY) ## Rewrite Python, Go and proto files in the one style
 	ruff check --fix .
 	ruff format .
 	buf format -w
+	go/with-go $@ gofmt -w .
 
-generate: $(GENERATED) ## Write the code that follows from the proto tree
+generate: $(GENERATED) generate-go ## Write the code that follows from the proto tree
 
 # In the environment's own package, for work in the tree; a wheel's build generates by itself.
 $(GENERATED): $(READY) $(PROTO) $(GENERATORS)
 	@echo "generating python/oaktreemodel/v1"
 	@python python/hatch_build.py
 
-checkgenerate: $(READY) ## Check that generating is repeatable and nothing generated is tracked
+# In the tree, and tracked: `go get` builds nothing.
+generate-go: $(READY)
+	@go/with-go $@ ./generate
+
+checkgenerate: $(READY) ## Check that generating is repeatable, and that only Go's is tracked
 	tools/check-generate
+	go/with-go $@ ./check-generate
 
 breaking: $(READY) ## Check that the API breaks nothing that was released
 	tools/check-breaking
@@ -105,6 +116,10 @@ test-python: $(GENERATED) ## Test the Python client
 
 test-server: $(GENERATED) ## Test the server on the embedded clouds
 	$(PYTEST) server/tests
+
+test-go: $(GENERATED) ## Test the Go client
+	mkdir -p $(REPORTS)
+	OAKTREE=$(BIN)/oaktree go/with-go $@ ./test $(CURDIR)/$(REPORTS)/$@.xml
 
 devstack-up: ## Start a real OpenStack on this machine: devstack/README.rst
 	devstack/up
