@@ -115,6 +115,11 @@ class Poller:
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
+    def wanted(self) -> bool:
+        """Whether anybody waits or watches, or is about to wait, who has not been told the end."""
+        here = self._waits or self._watches or self._arriving
+        return bool(here) and self._ending is None
+
     def end(self, why: Refused) -> None:
         """Tells all who wait and watch, also those who are about to, that no more will come."""
         self._ending = why
@@ -228,4 +233,7 @@ class Pollers:
                 poller.hurry()
 
     def _forget(self, key: tuple[Any, ...]) -> None:
-        self._pollers.pop(key, None)
+        # Whoever is about to wait has it already: a second one would poll beside it, and nobody
+        # would tell those who wait at the first that this oaktree ends.
+        if not self._pollers[key].wanted():
+            del self._pollers[key]
