@@ -7,6 +7,7 @@ a List's batch when joined with others: what is converted once is never serialis
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -61,6 +62,8 @@ def failure(serialised: bytes) -> bytes:
     return _delimited(_FAILURE, serialised)
 
 
+# Every answer from one list tells the same time.
+@lru_cache(64)
 def as_of(when: float) -> bytes:
     """The time at which the cloud was asked, in seconds since the epoch, as it stands in any
     response to a read."""
