@@ -57,7 +57,7 @@ def post(place: Place, request: Any, stamp: Stamp) -> Made:
     interfaces, network = _interfaces(place, request)
     floating = _floating_network(place, request, network, allocated=interfaces == "auto")
     if floating:
-        metadata[promise.AUTO_IP] = floating
+        metadata |= promise.mark(floating, network)
     if interfaces is not None:
         given["networks"] = interfaces
     if metadata:
@@ -201,7 +201,7 @@ def _given(place: Place, request: Any, known: networks.Networks) -> tuple[list[I
             require(place, "compute", "2.42", "tags of network interfaces")
             one["tag"] = nic.tag
         found.append(one)
-    return found, known.leads_outside([n for n in known.networks if n["id"] in used])
+    return found, known.leads_outside(used)
 
 
 def _floating_network(place: Place, request: Any, network: Item | None, *, allocated: bool) -> str:

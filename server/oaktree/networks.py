@@ -94,11 +94,11 @@ class Networks:
         return frozenset(network["name"] for network in self.networks)
 
     @cached_property
-    def _names(self) -> dict[str, str]:
-        return {network["id"]: network["name"] for network in self.networks}
+    def _by_id(self) -> dict[str, Item]:
+        return {network["id"]: network for network in self.networks}
 
     def knows(self, network_ids: Iterable[str]) -> bool:
-        return self._names.keys() >= set(network_ids)
+        return self._by_id.keys() >= set(network_ids)
 
     @cached_property
     def inside(self) -> list[str]:
@@ -192,18 +192,16 @@ class Networks:
         found = self.floating()
         return found if len(found) == 1 else [n for n in found if n.get("is_default")][:1]
 
-    def leads_outside(self, networks: list[Item]) -> Item | None:
-        """Of the networks that a server is on, the one that its floating IP leads to."""
+    def leads_outside(self, network_ids: Iterable[str]) -> Item | None:
+        """Of the networks that a server is on, in its maker's order, the one that its floating IP
+        is to lead to."""
+        networks = [self._by_id[one] for one in network_ids if one in self._by_id]
         # One that is outside does already what a floating IP is for.
         if any(map(self.is_external, networks)):
             return None
-        ranked = sorted(networks, key=lambda n: self.rank(n["id"]))
-        return next(filter(self._sources, ranked), None)
-
-    def rank(self, network_id: str) -> tuple[bool, str, str]:
-        """What to sort a server's networks by: the first is where its floating IP leads to."""
-        destination, name = self.settings.nat_destination, self._names.get(network_id, "")
-        return destination not in (name, network_id), name, network_id
+        destination = self.settings.nat_destination
+        first = sorted(networks, key=lambda n: not self._is(n, destination))
+        return next(filter(self._sources, first), None)
 
     def floating_for(self, network: Item | None, *, allocated: bool = False) -> Item | None:
         """The network that a floating IP for a server on this one comes from; None where it needs

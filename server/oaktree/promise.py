@@ -1,10 +1,10 @@
 """The floating IP that a server is promised when it is made.
 
-That it was promised stands in the server's metadata (`oaktree_auto_ip`, the network it comes from)
-until it is kept, and whose the floating IP is stands in its description: so that a crash loses
-neither, and that what the user made himself is never taken for oaktree's. The process that took the
-Create carries on by itself; after a crash whoever waits for the server does. What goes with a
-server is in `oaktree.sweep`.
+That it was promised stands in the server's metadata (`oaktree_auto_ip`: the network it comes from
+and, after a slash, the one that it leads to) until it is kept, and whose the floating IP is stands
+in its description: so that a crash loses neither, and that what the user made himself is never
+taken for oaktree's. The process that took the Create carries on by itself; after a crash whoever
+waits for the server does. What goes with a server is in `oaktree.sweep`.
 """
 
 from __future__ import annotations
@@ -78,6 +78,12 @@ class _Progress(Enum):
     DONE = auto()
 
 
+def mark(outside: str, inside: Item | None) -> dict[str, str]:
+    """What to make a server with that is promised a floating IP. Which of several networks it leads
+    to is decided before Nova makes one port after another."""
+    return {AUTO_IP: f"{outside}/{inside['id']}" if inside is not None else outside}
+
+
 def description(server_id: str) -> str:
     return f"oaktree server={server_id}"
 
@@ -117,15 +123,15 @@ def leaves(server: Item) -> bool:
 def _step(place: Place, server_id: str) -> _Progress:
     """Goes as far as it can towards what was promised to a server."""
     known, server = place.state(Known), server_item(place, server_id)
-    network = server["metadata"].get(AUTO_IP) if server is not None else None
-    if server is None or not network:
+    promised = server["metadata"].get(AUTO_IP) if server is not None else None
+    if server is None or not promised:
         known.made.pop(server_id, None)
         return _Progress.DONE
     ended = server["status"] in ("ERROR", "DELETED", "SOFT_DELETED")
     if ended or leaves(server) or server_id in known.leaving:
         return _Progress.DONE
     with known.lock(server_id):
-        floating = _floating_ip(place, known, server, network)
+        floating = _floating_ip(place, known, server, promised)
     # Nova refuses changes to the metadata of a server that is being built.
     if floating == "" or server["status"] == "BUILD":
         return _Progress.UNDER_WAY
@@ -148,18 +154,12 @@ def _step(place: Place, server_id: str) -> _Progress:
     return _Progress.DONE
 
 
-def _floating_ip(place: Place, known: Known, server: Item, network: str) -> Any:
+def _floating_ip(place: Place, known: Known, server: Item, promised: str) -> Any:
     """The floating IP that leads to a server, made if there is none. "" while that cannot be told,
     as the server has no port yet; None where none is possible, or its user took it away."""
-    server_id = server["id"]
+    server_id, network = server["id"], promised.partition("/")[0]
     every = networks.ports_of(place, server_id)
-    region = networks.read(place)
-    if not region.knows(port["network_id"] for port in every):
-        # Neutron has made one for this server.
-        region = networks.read(place, seconds=0)
-    ports = [port for port in every if networks.has_v4(port)]
-    routed = [p for p in ports if network in region.routed.get(p["network_id"], ())]
-    ports = sorted(routed or ports, key=lambda p: (region.rank(p["network_id"]), p["id"]))
+    ports = _within_reach(place, every, promised)
     if not ports:
         # Addresses may come late in a build.
         return "" if server["status"] == "BUILD" else None
@@ -181,7 +181,7 @@ def _floating_ip(place: Place, known: Known, server: Item, network: str) -> Any:
         return None
     else:
         target["floating_network_id"] = network
-        if region.keeps_descriptions:
+        if networks.read(place).keeps_descriptions:
             target["description"] = description(server_id)
         response = adapter.post("/floatingips", json={"floatingip": target})
     if _says(response, 409, "FloatingIPPortAlreadyAssociated") or _says(
@@ -194,6 +194,20 @@ def _floating_ip(place: Place, known: Known, server: Item, network: str) -> Any:
     floating = check(response).json()["floatingip"]
     known.made[server_id] = floating
     return floating
+
+
+def _within_reach(place: Place, ports: list[Item], promised: str) -> list[Item]:
+    """Those ports that the promised floating IP can lead to."""
+    outside, _, inside = promised.partition("/")
+    known = networks.read(place)
+    if not known.knows(port["network_id"] for port in ports):
+        # Neutron has made one for this server.
+        known = networks.read(place, seconds=0)
+    found = sorted(filter(networks.has_v4, ports), key=lambda port: str(port["id"]))
+    if inside:
+        return [port for port in found if port["network_id"] == inside]
+    routed = [p for p in found if outside in known.routed.get(p["network_id"], ())]
+    return routed or found
 
 
 def _says(response: Any, status: int, kind: str) -> bool:

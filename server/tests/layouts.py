@@ -156,6 +156,9 @@ CASES: dict[str, Case] = {
     "nat_destination": Case(
         TWO, FLOATING_B, "public", on="b", entry=says("b", nat_destination=True)
     ),
+    "two networks, both named, the other way round": Case(
+        TWO, FLOATING_B, "public", on="a b", given={"nics": [{"network": "b"}, {"network": "a"}]}
+    ),
     "nat_destination, on two": Case(
         TWO,
         FLOATING_B,
