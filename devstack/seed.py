@@ -47,6 +47,8 @@ USERS = {
     "reader": ("demo", "reader"),
     "other": ("other", "member"),
     "tight": ("tight", "member"),
+    # Has no network, so that tests can lay some out.
+    "bare": ("bare", "member"),
 }
 
 # Glance asks Keystone for its quotas, and refuses everything while they are not registered.
@@ -159,6 +161,7 @@ def write_clouds_yaml() -> None:
         },
         "devstack-other": cloud("other", "other", PASSWORD),
         "devstack-tight": cloud("tight", "tight", PASSWORD),
+        "devstack-bare": cloud("bare", "bare", PASSWORD),
         "devstack-reader": cloud("reader", "demo", PASSWORD),
         "devstack-appcred": {
             "auth_type": "v3applicationcredential",

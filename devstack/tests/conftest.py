@@ -1,8 +1,8 @@
 """A real `oaktree serve` before the real OpenStack that devstack/up started.
 
 Others may use that OpenStack at the same time. So tests name what they make by `name`, and look at
-nothing else of a project; only the project tight is taken to be theirs alone. What a test leaves
-behind fails it.
+nothing else of a project; only the projects tight and bare are taken to be theirs alone. What a
+test leaves behind fails it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ PROJECTS = {
     "demo": "devstack",
     "other": "devstack-other",
     "tight": "devstack-tight",
+    "bare": "devstack-bare",
     "admin": "devstack-admin",
 }
 # What a server is made of, where it does not matter.
@@ -121,6 +122,12 @@ def other(client: oaktreemodel.Client) -> Any:
 def tight(client: oaktreemodel.Client) -> Any:
     """The project whose quotas are used up at once."""
     return client.cloud("devstack-tight")
+
+
+@pytest.fixture
+def bare(client: oaktreemodel.Client) -> Any:
+    """The project that has no network but what a test lays out."""
+    return client.cloud("devstack-bare")
 
 
 @pytest.fixture
