@@ -25,6 +25,8 @@ BACK_SECONDS = 120
 # one go.
 CONFIRMED_AT_ONCE = 50
 _MOVING = frozenset({State.STATE_PENDING, State.STATE_CHANGING, State.STATE_DELETING})
+# Looked up once: it is asked of every thing.
+_DELETED = State.STATE_DELETED
 
 
 @dataclass
@@ -44,6 +46,8 @@ class Known:
         self._reader = reader
         self._listing = listing
         self.things: dict[str, Found] = {}
+        # Those that will soon be in another state by themselves.
+        self.moving: set[str] = set()
         # On how many pages all was listed the last time, and when, on the monotonic clock.
         self.pages = 1
         self._whole = float("-inf")
@@ -51,10 +55,6 @@ class Known:
         self._newest = 0
         # Whether the service can tell what has changed, as far as is known.
         self._narrows = True
-
-    def moving(self) -> bool:
-        """Whether anything will soon be in another state by itself."""
-        return any(one.state in _MOVING for one in self.things.values())
 
     def doubt(self) -> None:
         """What has changed may be what the service would not say: next time all is asked for."""
@@ -80,6 +80,8 @@ class Known:
         for key in news.gone:
             del self.things[key]
         self.things |= news.changed
+        self.moving.difference_update(news.gone, news.changed)
+        self.moving.update(key for key, one in news.changed.items() if one.state in _MOVING)
         return news
 
     async def _ask_for_all(self, wanted: Collection[str]) -> tuple[News, list[str]]:
@@ -89,8 +91,7 @@ class Known:
         async for page in fetch.read():
             for one in page:
                 listed.add(one.id)
-                if self.things.get(one.id) is not one:
-                    self._sort_in(one, news)
+                self._sort_in(one, news)
         news.asked = fetch.asked
         self.pages = len(fetch.pages)
         return news, [key for key in {*self.things, *wanted} if key not in listed]
@@ -117,12 +118,16 @@ class Known:
             self._sort_in(one, news)
         listed = {one.id for one in found}
         # What changed so lately should be listed again: not all that is deleted leaves word of it.
-        expected = {key for key, one in self.things.items() if one.updated > since}
-        expected.update(key for key in wanted if key not in self.things)
-        return news, [key for key in expected if key not in listed]
+        missing = [
+            key for key, one in self.things.items() if one.updated > since and key not in listed
+        ]
+        unknown = [key for key in wanted if key not in self.things and key not in listed]
+        return news, missing + unknown
 
     def _sort_in(self, one: Found, news: News) -> None:
         known = self.things.get(one.id)
+        if known is one:
+            return
         self._newest = max(self._newest, one.updated)
         if _gone(one):
             if known is not None:
@@ -142,4 +147,4 @@ class Known:
 
 def _gone(one: Found) -> bool:
     # Some services show for a while what they have deleted.
-    return one.state == State.STATE_DELETED
+    return one.state == _DELETED

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ SLOWEST = 30.0
 # Up to so many that are waited for are asked for one by one, and as many as the list has pages;
 # more, by the list.
 FEW = 3
+# So many states of one thing are kept for one who does not look; more than anything has in a day.
+LINED_UP = 100
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,23 @@ class Seen:
     found: Found | None
     # When the cloud was asked, in seconds since the epoch.
     asked: float
+
+
+class Line(asyncio.Queue[Seen | Refused]):
+    """What somebody who waits has yet to look at: every state once, in order. He may be held up for
+    long, by his own caller or by the cloud, and would never catch up with all that was seen."""
+
+    def _init(self, maxsize: int) -> None:
+        self._queue: deque[Seen | Refused] = deque(maxlen=LINED_UP)
+
+    def _put(self, item: Seen | Refused) -> None:
+        if self._queue and _shows(self._queue[-1]) == _shows(item):
+            self._queue.pop()
+        self._queue.append(item)
+
+
+def _shows(seen: Seen | Refused) -> object:
+    return seen if isinstance(seen, Refused) else seen.found and seen.found.wire
 
 
 class Poller:
@@ -51,7 +71,7 @@ class Poller:
         self._reader = reader
         self._listing = listing
         self._ended = ended
-        self._waits: dict[str, set[asyncio.Queue[Seen | Refused]]] = {}
+        self._waits: dict[str, set[Line]] = {}
         self._watches: set[Watch] = set()
         self._known = Known(place, reader, listing)
         self._pause = SINGLE
@@ -80,12 +100,12 @@ class Poller:
             self._arriving -= 1
 
     @asynccontextmanager
-    async def wait(self, identifier: str) -> AsyncIterator[asyncio.Queue[Seen | Refused]]:
+    async def wait(self, identifier: str) -> AsyncIterator[Line]:
         """A queue of what is seen of one thing, asked for after this call began; a Refused ends
         it."""
         if self._ending is not None:
             raise self._ending
-        queue: asyncio.Queue[Seen | Refused] = asyncio.Queue()
+        queue = Line()
         self._waits.setdefault(identifier, set()).add(queue)
         self._begin()
         try:
@@ -200,7 +220,7 @@ class Poller:
         for key, queues in waiting.items():
             for queue in queues:
                 queue.put_nowait(Seen(known.things.get(key), news.asked))
-        return FAST if waiting or known.moving() else SLOW
+        return FAST if waiting or known.moving else SLOW
 
 
 class Pollers:

@@ -25,9 +25,10 @@ KNOWN_COST = 0.05
 # Where an item is likely to say its id. A wrong guess costs a comparison.
 _LIKELY_ID = re.compile(rb'"id": ?"([^"]*)"')
 _LIKELY_WITHIN = 400
-_SPACE = re.compile(r"[ \t\n\r]*")
-# Only finds where a value ends: in text that is taken for Latin-1 its offsets are those of bytes.
+_SPACE = re.compile(rb"[ \t\n\r]*")
 _SKIM = JSONDecoder(strict=False).raw_decode
+# Bytes that are likely to hold an item.
+_WINDOW = 1 << 14
 
 
 class _Known(NamedTuple):
@@ -72,33 +73,32 @@ class Recall:
         """What a page shows of the caller's own, and the query of the next page; None after the
         last."""
         row = self._reader.row
-        text = content.decode("latin-1")
         start = len(self._seen)
         rest: Item = {}
         listed = False
-        at = self._after(text, 0, "{")
-        while text[at : at + 1] != "}":
-            key, at = _SKIM(text, at)
-            at = self._after(text, at, ":")
-            if key == row.key and text[at : at + 1] == "[":
+        at = self._after(content, 0, b"{")
+        while not content.startswith(b"}", at):
+            begin, at = at, _end(content, at)
+            key = orjson.loads(content[begin:at])
+            at = self._after(content, at, b":")
+            if key == row.key and content.startswith(b"[", at):
                 listed = True
-                at = self._items(content, text, at)
+                at = self._items(content, at)
             else:
-                begin = at
-                _, at = _SKIM(text, at)
+                begin, at = at, _end(content, at)
                 rest[key] = orjson.loads(content[begin:at])
-            at = self._past_comma(text, at, "}")
-        if not listed or text[at + 1 :].strip():
+            at = self._past_comma(content, at, b"}")
+        if not listed or content[at + 1 :].strip():
             raise not_an_answer(row)
         found = [known.found for known in self._seen[start:] if known.found is not None]
         return found, next_query(rest, row.key)
 
-    def _items(self, content: bytes, text: str, at: int) -> int:
+    def _items(self, content: bytes, at: int) -> int:
         """Reads a list that begins there. The offset of what follows it."""
         before = self._before._seen if self._before is not None else []
         seen, position, expected = self._seen, self._next, len(before)
-        at = _skip(text, at + 1)
-        while text[at : at + 1] != "]":
+        at = _skip(content, at + 1)
+        while not content.startswith(b"]", at):
             known = before[position] if position < expected else None
             if known is None or hash(content[at : at + known.length]) != known.digest:
                 # Out of turn.
@@ -112,7 +112,7 @@ class Recall:
                 position += 1
                 self._done += KNOWN_COST
             else:
-                read, end = self._read(content, text, at)
+                read, end = self._read(content, at)
                 seen.append(read)
                 if self._before is not None:
                     was = self._before._position(read.key)
@@ -122,11 +122,13 @@ class Recall:
             if self._done >= SLICE:
                 self._done = 0
                 Others.make_room(self._began)
-            # As every service writes it; else as JSON allows.
+            # As services write it; else as JSON allows.
             if content.startswith(b", {", end):
                 at = end + 2
-                continue
-            at = self._past_comma(text, end, "]")
+            elif content.startswith(b",{", end):
+                at = end + 1
+            else:
+                at = self._past_comma(content, end, b"]")
         self._next = position
         return at + 1
 
@@ -144,8 +146,8 @@ class Recall:
             self._positions = {known.key: number for number, known in enumerate(self._seen)}
         return self._positions.get(key)
 
-    def _read(self, content: bytes, text: str, at: int) -> tuple[_Known, int]:
-        _, end = _SKIM(text, at)
+    def _read(self, content: bytes, at: int) -> tuple[_Known, int]:
+        end = _end(content, at)
         raw = content[at:end]
         item = orjson.loads(raw)
         if not isinstance(item, dict):
@@ -156,19 +158,37 @@ class Recall:
             found.slim()
         return _Known(len(raw), hash(raw), str(item.get("id") or ""), found), end
 
-    def _after(self, text: str, at: int, mark: str) -> int:
+    def _after(self, content: bytes, at: int, mark: bytes) -> int:
         """The offset of what follows the mark that must stand there."""
-        at = _skip(text, at)
-        if text[at : at + 1] != mark:
+        at = _skip(content, at)
+        if not content.startswith(mark, at):
             raise not_an_answer(self._reader.row)
-        return _skip(text, at + 1)
+        return _skip(content, at + 1)
 
-    def _past_comma(self, text: str, at: int, closing: str) -> int:
+    def _past_comma(self, content: bytes, at: int, closing: bytes) -> int:
         """The offset of what follows a comma, or of the mark that closes."""
-        at = _skip(text, at)
-        return at if text[at : at + 1] == closing else self._after(text, at, ",")
+        at = _skip(content, at)
+        return at if content.startswith(closing, at) else self._after(content, at, b",")
 
 
-def _skip(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
+def _skip(content: bytes, at: int) -> int:
+    match = _SPACE.match(content, at)
     return match.end() if match else at
+
+
+def _end(content: bytes, at: int) -> int:
+    """Where the value ends that begins there. What it is, is read by who is exact: here text is
+    taken for Latin-1, so that its offsets are those of bytes."""
+    size = _WINDOW
+    while True:
+        whole = at + size >= len(content)
+        text = content[at : at + size].decode("latin-1")
+        try:
+            end = _SKIM(text)[1]
+            # A number may go on beyond what was looked at.
+            if whole or end < len(text):
+                return at + end
+        except ValueError:
+            if whole:
+                raise
+        size *= 8

@@ -94,8 +94,7 @@ def test_what_is_the_same_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> 
     del items[70:73]
     random.Random(7).shuffle(items)
     found, _ = Recall(place, READER, own, first.close()).page(dumped(items))
-    # The count and the links, what changed and what is new.
-    assert len(read) == 4
+    assert {loads(raw)["id"] for raw in read if b'"id"' in raw} == {"v50", "v200"}
     assert [one.id for one in found] == [item["id"] for item in items]
     assert sum(one is not known.get(one.id) for one in found) == 2
 
