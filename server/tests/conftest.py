@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import oaktreemodel
 import pytest
+import yaml
 from oaktree.cli import configuration
 from oaktree.clouds import Clouds
 from oaktree.democloud import DemoCloud
@@ -62,6 +63,17 @@ def demo() -> Iterator[DemoCloud]:
 def clouds_yaml(demo: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clouds") / "clouds.yaml"
     demo.write_clouds_yaml(str(path), extras=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def unlimited_yaml(demo: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The three clouds without a rate of oaktree's own, for tests that ask a lot."""
+    entries = demo.clouds_yaml()
+    for entry in entries["clouds"].values():
+        entry["rate"] = 0
+    path = tmp_path_factory.mktemp("unlimited") / "clouds.yaml"
+    path.write_text(yaml.safe_dump(entries))
     return path
 
 

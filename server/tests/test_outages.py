@@ -14,7 +14,6 @@ import grpc
 import oaktreemodel
 import oaktreemodel.aio
 import pytest
-import yaml
 from oaktree import http, poller
 from oaktree.democloud import DemoCloud
 from oaktreemodel.v1.location_pb2 import Location
@@ -28,14 +27,8 @@ POLLS = 3
 
 
 @pytest.fixture(scope="module")
-def clouds_yaml(demo: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Without a rate of ours: what is tested here is not that."""
-    entries = demo.clouds_yaml()
-    for entry in entries["clouds"].values():
-        entry["rate"] = 0
-    path = tmp_path_factory.mktemp("clouds") / "clouds.yaml"
-    path.write_text(yaml.safe_dump(entries))
-    return path
+def clouds_yaml(unlimited_yaml: Path) -> Path:
+    return unlimited_yaml
 
 
 @pytest.fixture(autouse=True)

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
-import oaktreemodel.aio
 import pytest
-from oaktree import poller
+from oaktree import http, poller
 from oaktree.democloud import DemoCloud
+from oaktree.watch import Watch
 from oaktreemodel.v1 import server_pb2, server_pb2_grpc
 from oaktreemodel.v1.location_pb2 import Location
 
 from .conftest import Running
-from .told import Told, until
+from .told import Told, read_to_the_end, until
 
 EAST = Location(cloud="modern", region="east")
+
+
+@pytest.fixture(scope="module")
+def clouds_yaml(unlimited_yaml: Path) -> Path:
+    return unlimited_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +61,131 @@ async def test_a_wait_that_comes_as_the_last_watch_leaves_is_told_of_the_end(
             assert (await call.read()).server.status == "BUILD"
             await stop(running)
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                while await call.read() is not grpc.aio.EOF:
-                    pass
+                await read_to_the_end(call)
     finally:
         running.stop()
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     assert "shutting down" in (caught.value.details() or "")
+
+
+async def test_a_reader_who_does_not_read_costs_no_more_than_there_is(
+    clouds_yaml: Path, demo: DemoCloud
+) -> None:
+    """Thousands of changes are folded: of each server the newest state is kept, and a removal."""
+    count, rounds, text = 50, 40, "x" * 20_000
+    servers = demo.add_servers("modern", "west", count)
+    west = Location(cloud="modern", region="west")
+    running = Running(clouds_yaml, ("modern",))
+    # Else gRPC would read ahead for whoever does not.
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536)]
+    try:
+        async with (
+            grpc.aio.insecure_channel(running.address, options=options) as slow,
+            grpc.aio.insecure_channel(running.address) as quick,
+        ):
+            told = Told(quick, location=west)
+            stub: Any = server_pb2_grpc.ServerServiceStub(slow)
+            call = stub.WatchServers(server_pb2.WatchServersRequest(location=west))
+            first = await call.read()
+            assert first.mark
+            await until(lambda: "SYNCED" in told.marks)
+            most = 0
+            for number in range(rounds):
+                for server in servers:
+                    demo.alter(
+                        "modern", "west", "servers", server, metadata={"n": f"{number} {text}"}
+                    )
+                last = f"{number} {text}"
+                await until(partial(all_have, told.servers, last))
+                most = max(most, *(len(one._unread) for one in of_type(Watch)))
+            assert count / 2 < most <= count
+            # Not even the removal of what it was told and did not read of is lost.
+            demo.remove("modern", "west", "servers", servers[0])
+            await until(lambda: told.deleted == servers[:1])
+            responses = 0
+            seen: dict[str, Any] = {}
+            while not (seen.keys() == told.servers.keys() and all_have(seen, last)):
+                response = await call.read()
+                responses += 1
+                seen |= {one.id: one for one in response.servers}
+                for removal in response.removals:
+                    assert removal.deleted
+                    del seen[removal.id]
+            # Far fewer than what happened.
+            assert responses < count * rounds / 10
+            await told.end()
+    finally:
+        running.stop()
+
+
+def all_have(servers: dict[str, Any], text: str) -> bool:
+    return all(one.metadata["n"] == text for one in servers.values())
+
+
+async def test_one_who_waits_and_does_not_read_costs_no_more_with_every_poll(
+    running: Running, demo: DemoCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "SINGLE", 0.01)
+    (server,) = demo.add_servers("modern", "east", 1)
+    # More than fits into what gRPC takes unread.
+    demo.alter("modern", "east", "servers", server, status="BUILD", metadata={"n": "x" * 400_000})
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536)]
+    async with grpc.aio.insecure_channel(running.address, options=options) as channel:
+        stub: Any = server_pb2_grpc.ServerServiceStub(channel)
+        request = server_pb2.WaitServerRequest(location=EAST, name_or_id=server)
+        call = stub.WaitServer(request, timeout=120)
+        demo.reset_calls()
+        await until(lambda: demo.calls("modern").total() > 100)
+        assert len(of_type(poller.Seen)) < 10
+        demo.alter("modern", "east", "servers", server, status="ACTIVE", metadata={})
+        states = [response.server.status async for response in call]
+    assert states == ["BUILD", "ACTIVE"]
+
+
+def of_type(kind: type[Any]) -> list[Any]:
+    return [one for one in gc.get_objects() if type(one) is kind]
+
+
+async def test_a_thousand_polls_that_fail_leave_nothing_behind(
+    running: Running, demo: DemoCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "SLOWEST", 0.001)
+    monkeypatch.setattr(http, "READ_SECONDS", 0.02)
+    (server,) = demo.add_servers("modern", "east", 1)
+    demo.alter("modern", "east", "servers", server, status="BUILD")
+
+    async def tasks() -> int:
+        return len(asyncio.all_tasks())
+
+    def held() -> Counter[str]:
+        gc.collect()
+        counted = Counter(type(one).__name__ for one in gc.get_objects())
+        kinds = ("Fetch", "Watch", "Poller", "Listing", "Reach", "Refused", "Future", "Recall")
+        return Counter({kind: counted[kind] for kind in kinds})
+
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        told = Told(channel, location=EAST)
+        stub: Any = server_pb2_grpc.ServerServiceStub(channel)
+        request = server_pb2.WaitServerRequest(location=EAST, name_or_id=server)
+        call = stub.WaitServer(request, timeout=120)
+        await call.read()
+        await until(lambda: "SYNCED" in told.marks)
+        kinds = ({"kind": "cut"}, {"kind": "broken_json"}, {"kind": "status"}, {"kind": "silent"})
+        before: Any = None
+        for number in range(8):
+            demo.clear_faults()
+            demo.fault("modern", service="compute", times=None, **kinds[number % 4])
+            demo.reset_calls()
+            await until(lambda: demo.calls("modern").total() >= 125)
+            now = running.do(tasks()), threading.active_count(), held()
+            # By then every kind has been seen once.
+            before = before or (now if number == 3 else None)
+        assert now[0] <= before[0] + 2
+        assert now[1] <= before[1]
+        for kind, count in now[2].items():
+            assert count <= before[2][kind] + 5, kind
+        demo.clear_faults()
+        demo.alter("modern", "east", "servers", server, status="ACTIVE")
+        await read_to_the_end(call)
+        await until(lambda: bool(told.servers[server].status == "ACTIVE"))
+        await told.end()

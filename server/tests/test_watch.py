@@ -15,7 +15,7 @@ from oaktreemodel.v1.filter_pb2 import Filter
 from oaktreemodel.v1.location_pb2 import Location
 
 from .conftest import Running
-from .told import Told, until
+from .told import Told, read_to_the_end, until
 
 EAST = Location(cloud="modern", region="east")
 LIST = "GET compute /servers/detail"
@@ -138,11 +138,6 @@ async def test_many_cost_no_more_than_one_and_nobody_nothing(
     assert not demo.calls()
 
 
-async def _read_to_the_end(call: Any) -> None:
-    while await call.read() is not grpc.aio.EOF:
-        pass
-
-
 async def test_shutting_down_tells_every_stream(clouds_yaml: Any, demo: DemoCloud) -> None:
     server = Running(clouds_yaml, ("modern",))
     async with grpc.aio.insecure_channel(server.address) as channel:
@@ -151,6 +146,6 @@ async def test_shutting_down_tells_every_stream(clouds_yaml: Any, demo: DemoClou
         await call.read()
         await asyncio.get_running_loop().run_in_executor(None, server.stop)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await _read_to_the_end(call)
+            await read_to_the_end(call)
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     assert "shutting down" in (caught.value.details() or "")
