@@ -23,15 +23,17 @@ T = TypeVar("T")
 class Running:
     """An oaktree in a thread of its own, so that tests can be as synchronous as users are."""
 
-    def __init__(self, path: Path, names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, path: Path, names: tuple[str, ...] = (), address: str = "127.0.0.1:0"
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.oaktree, self.address = self.do(self._start(path, names))
+        self.oaktree, self.address = self.do(self._start(path, names, address))
 
-    async def _start(self, path: Path, names: tuple[str, ...]) -> tuple[Oaktree, str]:
+    async def _start(self, path: Path, names: tuple[str, ...], address: str) -> tuple[Oaktree, str]:
         oaktree = Oaktree(Clouds(configuration(str(path)), names))
-        return oaktree, await oaktree.start("127.0.0.1:0")
+        return oaktree, await oaktree.start(address)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)

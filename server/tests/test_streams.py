@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import oaktreemodel.aio
 import pytest
 from oaktree import http, poller
 from oaktree.democloud import DemoCloud
@@ -21,6 +22,7 @@ from oaktreemodel.v1.location_pb2 import Location
 from .conftest import Running
 from .told import Told, read_to_the_end, until
 
+CLIENTS = 200
 EAST = Location(cloud="modern", region="east")
 
 
@@ -189,3 +191,57 @@ async def test_a_thousand_polls_that_fail_leave_nothing_behind(
         await read_to_the_end(call)
         await until(lambda: bool(told.servers[server].status == "ACTIVE"))
         await told.end()
+
+
+class Follower:
+    """A client of its own that keeps a mirror."""
+
+    def __init__(self, address: str) -> None:
+        self.mirror: oaktreemodel.Mirror[Any] = oaktreemodel.Mirror()
+        self.kinds: list[str] = []
+        self.losses: list[str] = []
+        self.task = asyncio.create_task(self._follow(address))
+
+    async def _follow(self, address: str) -> None:
+        async with oaktreemodel.aio.connect(address) as client:
+            async for event in client.cloud("modern", region="west").servers.watch():
+                self.mirror.apply(event)
+                self.kinds.append(event.kind)
+                if event.failure is not None:
+                    self.losses.append(type(event.failure).__name__)
+
+    def names(self) -> set[str]:
+        return {server.name for server in self.mirror.values()}
+
+
+async def test_no_client_is_lost_when_oaktree_is_restarted(
+    clouds_yaml: Path, demo: DemoCloud
+) -> None:
+    def names() -> set[str]:
+        return {server["name"] for server in demo.items("modern", "west", "servers")}
+
+    gone, renamed, _ = demo.add_servers("modern", "west", 3, prefix="restart")
+    running = Running(clouds_yaml, ("modern",))
+    followers = [Follower(running.address) for _ in range(CLIENTS)]
+    try:
+        await until(lambda: all("synced" in one.kinds for one in followers))
+        # With a bound that this test does not live to see: nobody is left to be cut off.
+        await asyncio.get_running_loop().run_in_executor(None, running.stop, 1000.0)
+        await until(lambda: all(one.losses == ["Unavailable"] for one in followers))
+        demo.remove("modern", "west", "servers", gone)
+        demo.alter("modern", "west", "servers", renamed, name="restarted")
+        demo.add_servers("modern", "west", 1, prefix="restart-new")
+        running = Running(clouds_yaml, ("modern",), running.address)
+        await until(lambda: all(one.kinds.count("synced") == 2 for one in followers))
+        demo.add_servers("modern", "west", 1, prefix="restart-newer")
+        there = names()
+        assert "restarted" in there
+        await until(lambda: all(one.names() == there for one in followers))
+        assert not any(one.task.done() for one in followers)
+        # Told once, however often it was tried.
+        assert all(one.losses == ["Unavailable"] for one in followers)
+    finally:
+        for one in followers:
+            one.task.cancel()
+        await asyncio.wait([one.task for one in followers])
+        running.stop()

@@ -46,7 +46,7 @@ class Told:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         if true():
             return
         await asyncio.sleep(0.05)
