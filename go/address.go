@@ -17,8 +17,6 @@ type endpoint struct {
 	address string
 	// As gRPC wants it.
 	target string
-	// Whether the way never leaves this machine.
-	isLocal bool
 	// Whether TLS is spoken.
 	isSecure bool
 }
@@ -48,7 +46,7 @@ func parseAddress(address string, insecure, hasTLS bool) (endpoint, error) {
 		if rest == "" {
 			return refuse("names no socket; write unix:/path/to/socket")
 		}
-		return endpoint{address, "unix:" + rest, true, hasTLS}, nil
+		return endpoint{address, "unix:" + rest, hasTLS}, nil
 	}
 	port, known := defaultPorts[scheme]
 	if !known {
@@ -71,11 +69,11 @@ func parseAddress(address string, insecure, hasTLS bool) (endpoint, error) {
 		}
 		port = given
 	}
-	local := isLocal(host)
-	secure := scheme == "https" || hasTLS || (scheme == "" && !insecure && !local)
-	return endpoint{address, "dns:///" + net.JoinHostPort(host, port), local, secure}, nil
+	secure := scheme == "https" || hasTLS || (scheme == "" && !insecure && !isLocal(host))
+	return endpoint{address, "dns:///" + net.JoinHostPort(host, port), secure}, nil
 }
 
+// isLocal tells whether the way to a host never leaves this machine.
 func isLocal(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true

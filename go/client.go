@@ -86,7 +86,7 @@ func dialOptions(where endpoint, config *tls.Config) []grpc.DialOption {
 	// Between attempts to connect: who watches wants to know soon that the server is back.
 	pauses := backoff.DefaultConfig
 	pauses.MaxDelay = 10 * time.Second
-	dial := []grpc.DialOption{
+	return []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		// Else a name server could say how calls are sent again.
@@ -99,11 +99,6 @@ func dialOptions(where endpoint, config *tls.Config) []grpc.DialOption {
 		// MinConnectTimeout is how long to try an address where something listens and says nothing.
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: 10 * time.Second}),
 	}
-	if where.isLocal {
-		// A proxy for the outside world cannot reach this machine's own ports.
-		dial = append(dial, grpc.WithNoProxy())
-	}
-	return dial
 }
 
 // version is this module's, as the program that uses it was built with it.

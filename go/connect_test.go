@@ -244,15 +244,6 @@ func TestUnixSocket(t *testing.T) {
 	fine(t, err)
 }
 
-func TestProxyIsNotAskedForThisMachine(t *testing.T) {
-	// A proxy that nobody can reach: a call that went there would fail.
-	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-	ctx, f, client := start(t)
-	f.answer("GetServer", reply(&pb.GetServerResponse{Server: web}))
-	_, err := client.Servers.Get(ctx, nil)
-	fine(t, err)
-}
-
 func TestCallsAfterClose(t *testing.T) {
 	ctx, _, client := start(t)
 	fine(t, client.Close())

@@ -7,9 +7,15 @@ func init() { shortest = 20 * time.Millisecond }
 
 type Losses struct{ losses }
 
-const Longest = longest
+// Pauses are the bounds of pauses.
+func Pauses() (least, most time.Duration) { return shortest, longest }
 
-func Shortest() time.Duration { return shortest }
+// SetPauses changes them, until the function that it gives is called.
+func SetPauses(least, most time.Duration) func() {
+	before, till := shortest, longest
+	shortest, longest = least, most
+	return func() { shortest, longest = before, till }
+}
 
 // Lose counts a loss after a call that lasted so long, and gives the pause.
 func (l *Losses) Lose(lasted time.Duration) time.Duration {

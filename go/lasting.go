@@ -13,10 +13,11 @@ import (
 )
 
 // Bounds of a pause before a call is made again. gRPC's own pauses between attempts to connect come
-// on top. A variable for tests.
-var shortest = 250 * time.Millisecond
-
-const longest = 10 * time.Second
+// on top. Variables for tests.
+var (
+	shortest = 250 * time.Millisecond
+	longest  = 10 * time.Second
+)
 
 // losses counts how often in a row a wait or a watch has lost its server.
 type losses struct {

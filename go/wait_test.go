@@ -167,35 +167,37 @@ func TestLeavingAWaitCancelsIt(t *testing.T) {
 }
 
 func TestPausesGrowAtRandomAndAreBounded(t *testing.T) {
+	least, most := oaktree.Pauses()
 	firsts := map[time.Duration]bool{}
 	var longest time.Duration
 	for range 200 {
 		var losses oaktree.Losses
 		for i := range 16 {
 			pause := losses.Lose(0)
-			if pause < oaktree.Shortest() || pause > oaktree.Longest {
+			if pause < least || pause > most {
 				t.Fatal(pause)
 			}
 			if i == 0 {
 				firsts[pause] = true
-				if pause > 4*oaktree.Shortest() {
+				if pause > 4*least {
 					t.Fatal(pause)
 				}
 			}
 			longest = max(longest, pause)
 		}
 	}
-	if len(firsts) < 100 || longest < oaktree.Longest/2 {
+	if len(firsts) < 100 || longest < most/2 {
 		t.Fatal(len(firsts), longest)
 	}
 }
 
 func TestServerThatWasThereForLongIsAskedAgainSoon(t *testing.T) {
+	least, most := oaktree.Pauses()
 	var losses oaktree.Losses
 	for range 12 {
 		losses.Lose(0)
 	}
-	if pause := losses.Lose(oaktree.Longest + time.Second); pause > 4*oaktree.Shortest() {
+	if pause := losses.Lose(most + time.Second); pause > 4*least {
 		t.Fatal(pause)
 	}
 }

@@ -257,17 +257,30 @@ func TestDeadlinePassesWhileTheServerIsAway(t *testing.T) {
 	}
 }
 
-func TestClosingTheClientEndsItAlsoWhileTheServerIsAway(t *testing.T) {
-	ctx, f, client := start(t)
-	f.answer("WatchServers", breaks(away, reset(one)))
-	var last error
-	for event, err := range client.Servers.Watch(ctx, nil) {
-		if last = err; err == nil && event.Kind == oaktree.EventFailed {
-			fine(t, client.Close())
-		}
-	}
-	if !errors.Is(last, oaktree.ErrCancelled) {
-		t.Fatal(last)
+// A pause that would outlast the test has to end with the client, and with the context.
+func TestWhatEndsAPause(t *testing.T) {
+	t.Cleanup(oaktree.SetPauses(time.Hour, time.Hour))
+	for _, what := range []string{"client", "context"} {
+		t.Run(what, func(t *testing.T) {
+			ctx, f, client := start(t)
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			f.answer("WatchServers", breaks(away, reset(one)))
+			var last error
+			for event, err := range client.Servers.Watch(ctx, nil) {
+				if last = err; err != nil || event.Kind != oaktree.EventFailed {
+					continue
+				}
+				if what == "client" {
+					fine(t, client.Close())
+				} else {
+					cancel()
+				}
+			}
+			if !errors.Is(last, oaktree.ErrCancelled) {
+				t.Fatal(last)
+			}
+		})
 	}
 }
 
