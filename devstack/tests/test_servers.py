@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import oaktreemodel
 import pytest
 from oaktreemodel import State
 
-from .conftest import SERVER
+from .conftest import SERVER, serving
 from .itself import Itself, eventually, users
 
 
@@ -72,7 +73,7 @@ def test_without_a_floating_ip(other: Any, name: str, itself: Callable[[str], It
 
 
 def test_a_floating_ip_that_its_user_removed_stays_away(
-    other: Any, name: str, itself: Callable[[str], Itself]
+    clouds_yaml: Path, tmp_path: Path, other: Any, name: str, itself: Callable[[str], Itself]
 ) -> None:
     server = other.servers.create(name=name, floating_network="public", **SERVER)
     server = other.servers.wait(server.id, timeout=120)
@@ -80,9 +81,32 @@ def test_a_floating_ip_that_its_user_removed_stays_away(
     # Nova hears of it some seconds later.
     eventually(lambda: other.servers.get(server.id, max_age=0).public_v4 == "")
     assert other.servers.wait(server.id, timeout=120).public_v4 == ""
+    # Nor does one who knows nothing of that make another.
+    with (
+        serving(clouds_yaml, tmp_path / "log") as address,
+        oaktreemodel.connect(address) as client,
+    ):
+        again = client.cloud("devstack-other").servers.wait(server.id, timeout=120)
+        assert again.public_v4 == ""
     things = itself("other").hangs_off(server.id)
     assert sorted(kind for kind, _ in things) == ["port", "server"]
     gone(other, itself("other"), server.id)
+
+
+def test_a_server_that_its_user_locked(
+    other: Any, name: str, itself: Callable[[str], Itself]
+) -> None:
+    cloud = itself("other")
+    server = other.servers.create(name=name, **SERVER)
+    server = other.servers.wait(server.id, timeout=120)
+    cloud.compute.lock_server(server.id)
+    with pytest.raises(oaktreemodel.Failed) as caught:
+        other.servers.delete(name)
+    assert caught.value.reason == "CONFLICT"
+    assert f"Instance {server.id} is locked" in str(caught.value)
+    assert other.servers.wait(server.id, timeout=120).public_v4 == server.public_v4
+    cloud.compute.unlock_server(server.id)
+    gone(other, cloud, server.id)
 
 
 def test_a_delete_while_it_is_built(other: Any, name: str, itself: Callable[[str], Itself]) -> None:
