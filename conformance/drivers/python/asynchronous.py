@@ -1,0 +1,59 @@
+"""The driver of the asyncio client: a task a call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import json
+import sys
+from typing import Any
+
+import oaktreemodel
+import oaktreemodel.aio
+
+from .plain import Tell, arguments, method, shown, teller
+
+
+async def call(client: oaktreemodel.aio.Client, command: dict[str, Any], tell: Tell) -> None:
+    """Make a call, and tell how it goes."""
+    try:
+        answer = method(client, command)(**arguments(command, tell))
+        if inspect.isasyncgen(answer):
+            number = 0
+            async with contextlib.aclosing(answer):
+                async for item in answer:
+                    tell(item=shown(item))
+                    number += 1
+                    if number == command.get("take"):
+                        break
+            tell(result=None)
+        else:
+            tell(result=shown(await answer))
+    except oaktreemodel.OaktreeError as error:
+        tell(error=shown(error))
+    except Exception as error:
+        tell(broken=repr(error))
+
+
+async def main() -> None:
+    """Do what standard input says, until it ends."""
+    client: Any = None
+    tasks = set()
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        command = json.loads(line)
+        tell = teller(command["id"])
+        if "connect" in command:
+            client = oaktreemodel.aio.connect(command["connect"])
+            tell(result=None)
+        elif "close" in command:
+            await client.close()
+            tell(result=None)
+        else:
+            task = asyncio.create_task(call(client, command, tell))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

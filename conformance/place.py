@@ -1,0 +1,105 @@
+"""Where cases run: a real oaktree, before the embedded clouds or before a real OpenStack."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from oaktree.democloud import DemoCloud
+
+from .scripted import Scripted
+
+# Seconds that an oaktree may take to start or to stop on a busy machine.
+BOUND = 60.0
+FOLDER = Path(__file__).resolve().parent
+
+
+class Place:
+    """An oaktree and what is behind it, for one driver's cases.
+
+    `names` is what cases call ${here}, ${image} and so on. `demo` is None before a real OpenStack.
+    """
+
+    def __init__(self, clouds_yaml: Path, log: Path, names: dict[str, Any]) -> None:
+        self.names = names
+        self.demo: DemoCloud | None = None
+        self.scripted = Scripted()
+        self.address = "127.0.0.1:0"
+        self._clouds_yaml = clouds_yaml
+        self._log = log
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start its oaktree, or start it again on the same port."""
+        command = [sys.executable, "-m", "conformance.hurried"] if self.demo else ["oaktree"]
+        options = ["--clouds", str(self._clouds_yaml), "--listen", self.address]
+        only = [word for cloud in self.names.get("clouds", ()) for word in ("--cloud", cloud)]
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [*command, "serve", *options, *only],
+                cwd=FOLDER.parent,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={name: one for name, one in os.environ.items() if not name.startswith("OS_")},
+            )
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        assert said.startswith("oaktree serves on "), self._log.read_text()[-2000:]
+        self.address = said.split()[-1]
+
+    def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
+        """End its oaktree; what is on its way is lost where the sign is SIGKILL."""
+        if self._process is not None:
+            self._process.send_signal(sign)
+            self._process.communicate(timeout=BOUND)
+            self._process = None
+
+    def close(self) -> None:
+        """End everything."""
+        self.stop()
+        self.scripted.stop()
+        if self.demo is not None:
+            self.demo.close()
+
+
+def embedded(folder: Path) -> Place:
+    """The three embedded clouds of `oaktree demo`."""
+    demo = DemoCloud.start(build_seconds=0.3)
+    names = {
+        "here": {"cloud": "modern", "region": "east"},
+        "clouds": ["modern", "direct", "kilo", "modern-reader"],
+        "image": "cirros",
+        "flavor": "m1.tiny",
+        "network": "private",
+        "outside": "public",
+    }
+    demo.write_clouds_yaml(folder / "clouds.yaml", extras=True)
+    place = Place(folder / "clouds.yaml", folder / "oaktree.log", names)
+    place.demo = demo
+    place.start()
+    return place
+
+
+def real(folder: Path) -> Place:
+    """The OpenStack that devstack/up started. FileNotFoundError if there is none."""
+    clouds_yaml = Path(os.environ.get("DEVSTACK_DIR", "/tmp/oaktree-devstack")) / "clouds.yaml"
+    if not clouds_yaml.exists():
+        raise FileNotFoundError(
+            f"no OpenStack to run on: there is no {clouds_yaml}; start one with `make devstack-up`,"
+            " or name its folder in DEVSTACK_DIR"
+        )
+    names = {
+        "here": {"cloud": "devstack-other", "region": "RegionOne"},
+        "image": "cirros",
+        "flavor": "m1.tiny",
+        "network": "private",
+        "outside": "public",
+    }
+    place = Place(clouds_yaml, folder / "oaktree.log", names)
+    place.start()
+    return place
