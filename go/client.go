@@ -25,7 +25,7 @@ var serviceConfig string
 // A Client is a connection to an oaktree. Its own collections span every cloud the caller can see.
 // It is safe for concurrent use.
 type Client struct {
-	Scope
+	*Scope
 	close context.CancelFunc
 }
 
@@ -127,7 +127,7 @@ func (c *Client) Conn() *grpc.ClientConn {
 
 // Cloud gives the collections of one cloud. Whether there is such a cloud shows at the first call;
 // an empty name is refused there, since it would mean every cloud.
-func (c *Client) Cloud(name string) Scope {
+func (c *Client) Cloud(name string) *Scope {
 	if name == "" {
 		at := *c.at
 		at.refused = refusal("the name of a cloud is empty; use the client itself for all clouds")
@@ -138,14 +138,14 @@ func (c *Client) Cloud(name string) Scope {
 
 // At gives the collections of a place: of a part of a cloud, or of where something is, as in
 // client.At(server.GetLocation()). An empty location is every place.
-func (c *Client) At(location *pb.Location) Scope {
+func (c *Client) At(location *pb.Location) *Scope {
 	at := *c.at
 	at.location = proto.CloneOf(location)
 	return newScope(&at)
 }
 
 // Location is where a scope's calls go, as a copy; empty is everywhere.
-func (s Scope) Location() *pb.Location {
+func (s *Scope) Location() *pb.Location {
 	where := &pb.Location{}
 	proto.Merge(where, s.at.location)
 	return where

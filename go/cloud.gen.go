@@ -50,8 +50,8 @@ type Scope struct {
 	Volumes Volumes
 }
 
-func newScope(at *place) Scope {
-	return Scope{
+func newScope(at *place) *Scope {
+	return &Scope{
 		at,
 		AvailabilityZones{at, pb.NewAvailabilityZoneServiceClient(at.conn)},
 		Clouds{at, pb.NewCloudServiceClient(at.conn)},

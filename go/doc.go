@@ -13,9 +13,9 @@
 //		fmt.Println(image.GetName())
 //	}
 //
-// Values and requests are the messages of the package below oaktreemodel/v1, here called pb. A
-// request is not changed by a call, and may be nil where nothing has to be said. A method's own
-// fields (see its request) grow over time; its signature does not.
+// Values and requests are the messages of oaktreemodel/v1, here called pb. A call does not change its
+// request, which may be nil where nothing has to be said. Requests grow over time; methods' signatures
+// do not.
 //
 // # Places
 //

@@ -49,7 +49,7 @@ func Example() {
 }
 
 // run connects and gives the example the collections of everything and of one cloud.
-func run(example func(context.Context, *oaktree.Client, oaktree.Scope) error) {
+func run(example func(context.Context, *oaktree.Client, *oaktree.Scope) error) {
 	client, err := oaktree.Connect(address)
 	if err != nil {
 		fmt.Println(err)
@@ -62,7 +62,7 @@ func run(example func(context.Context, *oaktree.Client, oaktree.Scope) error) {
 }
 
 func ExampleOnFailure() {
-	run(func(ctx context.Context, client *oaktree.Client, _ oaktree.Scope) error {
+	run(func(ctx context.Context, client *oaktree.Client, _ *oaktree.Scope) error {
 		told := oaktree.OnFailure(func(err *oaktree.Error) {
 			fmt.Println("without", err.Cloud, "because of", err.Reason)
 		})
@@ -80,7 +80,7 @@ func ExampleOnFailure() {
 }
 
 func ExamplePartialFailure() {
-	run(func(ctx context.Context, client *oaktree.Client, _ oaktree.Scope) error {
+	run(func(ctx context.Context, client *oaktree.Client, _ *oaktree.Scope) error {
 		var partial *oaktree.PartialFailure
 		for server, err := range client.Servers.List(ctx, nil) {
 			switch {
@@ -100,7 +100,7 @@ func ExamplePartialFailure() {
 }
 
 func ExampleServers_WaitStates() {
-	run(func(ctx context.Context, _ *oaktree.Client, cloud oaktree.Scope) error {
+	run(func(ctx context.Context, _ *oaktree.Client, cloud *oaktree.Scope) error {
 		until := &pb.WaitServerRequest{NameOrId: "web", Until: pb.State_STATE_DELETED}
 		for server, err := range cloud.Servers.WaitStates(ctx, until) {
 			if err != nil {
@@ -116,7 +116,7 @@ func ExampleServers_WaitStates() {
 }
 
 func ExampleServers_Watch() {
-	run(func(ctx context.Context, _ *oaktree.Client, cloud oaktree.Scope) error {
+	run(func(ctx context.Context, _ *oaktree.Client, cloud *oaktree.Scope) error {
 		servers := oaktree.NewMirror[*pb.Server]()
 		for event, err := range cloud.Servers.Watch(ctx, nil) {
 			if err != nil {
@@ -142,7 +142,7 @@ func ExampleServers_Watch() {
 }
 
 func ExampleError() {
-	run(func(ctx context.Context, client *oaktree.Client, _ oaktree.Scope) error {
+	run(func(ctx context.Context, client *oaktree.Client, _ *oaktree.Scope) error {
 		cloud := client.Cloud("full")
 		server, err := cloud.Servers.Create(ctx, &pb.CreateServerRequest{Name: "web"})
 		var failed *oaktree.Error

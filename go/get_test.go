@@ -46,9 +46,7 @@ func TestExamplesOfTheReadmeAreRun(t *testing.T) {
 // TestGoGet packs this module as a proxy serves it, gets it by its version from a module elsewhere,
 // whose program is the first example of the README, and runs that.
 func TestGoGet(t *testing.T) {
-	if _, err := os.Stat("tools/go.mod"); err != nil {
-		t.Skip("not in oaktree's own tree: there is nothing to pack with")
-	}
+	inTree(t)
 	var env []string
 	goes := func(folder string, args ...string) string {
 		t.Helper()

@@ -1,3 +1,6 @@
+// The tools that go/ is generated, checked and tested with, and the one place where their versions
+// are pinned. A module of its own, so that they are none of the client's users' business. To renew
+// one: go get -tool PATH@VERSION && go mod tidy
 module opendev.org/openstack/oaktree/go/tools
 
 go 1.26.0

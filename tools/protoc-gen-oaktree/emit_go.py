@@ -82,8 +82,8 @@ def _scope(services: list[Service]) -> Iterator[str]:
         yield f"\t{service.plural} {service.plural}"
     yield "}"
     yield ""
-    yield "func newScope(at *place) Scope {"
-    yield "\treturn Scope{"
+    yield "func newScope(at *place) *Scope {"
+    yield "\treturn &Scope{"
     yield "\t\tat,"
     for service in services:
         yield f"\t\t{service.plural}{{at, pb.New{service.name}Client(at.conn)}},"

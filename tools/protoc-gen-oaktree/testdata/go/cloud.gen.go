@@ -26,8 +26,8 @@ type Scope struct {
 	Widgets Widgets
 }
 
-func newScope(at *place) Scope {
-	return Scope{
+func newScope(at *place) *Scope {
+	return &Scope{
 		at,
 		Ration{at, pb.NewRationServiceClient(at.conn)},
 		Widgets{at, pb.NewWidgetServiceClient(at.conn)},
