@@ -28,8 +28,8 @@ BEYOND = {
     ),
     "Watch": (
         "Each range over it is a call of its own, and leaving the loop ends the call. When oaktree"
-        " is lost, that is an event of kind [EventFailed], and the watch goes on with an [EventReset] as soon"
-        " as it is back. An error is the last thing it yields."
+        " is lost, that is an event of kind [EventFailed], and the watch goes on with an"
+        " [EventReset] as soon as it is back. An error is the last thing it yields."
     ),
 }
 PARTIAL = (
