@@ -2,8 +2,8 @@
 
 Pages of servers are kept as bytes, so that whoever is measured waits for himself and not for the
 cloud. Servers are as large as real ones. A line on standard input says how many of them differ
-from one list to the next: none, some (one in a hundred) or all. The answer is how many lists there
-were so far.
+from one list to the next: none, some (one in a hundred) or all. The answer is how many whole lists
+there were so far.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 
 import yaml
 from oaktree.democloud import DemoCloud
+from oaktree.democloud.cloud import now
 from oaktree.democloud.core import Call, Handler, Reply
 from oaktree.democloud.nova.service import SERVICE
+from starlette.datastructures import QueryParams
 
 NONE, SOME, ALL = "none", "some", "all"
 # What stands in a server's metadata, and is replaced in the bytes: of one in a hundred, and of the
@@ -25,6 +27,7 @@ NONE, SOME, ALL = "none", "some", "all"
 _RARE, _OFTEN = b'"beat":"rare-0"', b'"beat":"often-0"'
 # Brings a server's JSON to 2.5 KB, which is what real ones have.
 _METADATA = {f"owner-{number}": "team-platform/" + "x" * 40 for number in range(12)}
+_LONG_AGO = "2025-01-01T00:00:00Z"
 
 
 class Pages:
@@ -33,17 +36,26 @@ class Pages:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._kept: dict[Hashable, bytes] = {}
+        # Of everything, not of what changed lately.
         self.lists = 0
+        self._odd = False
         self.differing = NONE
 
     def __call__(self, call: Call) -> Reply:
+        narrowed = "changes-since" in call.query
+        if narrowed and self.differing != ALL:
+            return self._handler(call)  # type: ignore[return-value]
+        # Where all have changed, all are what changed lately.
+        query = [(key, value) for key, value in call.query.multi_items() if key != "changes-since"]
+        call.query = QueryParams(query)
         if "marker" not in call.query:
-            self.lists += 1
-        odd = self.lists % 2 if self.differing != NONE else 0
+            self.lists += not narrowed
+            self._odd = not self._odd
+        odd = self._odd and self.differing != NONE
         key = (call.region.name, call.project, call.version, str(call.query))
         form = (*key, odd and self.differing)
         if form not in self._kept:
-            self._kept[form] = self._changed(self._page(key, call), bool(odd))
+            self._kept[form] = self._changed(self._page(key, call), odd)
         return Reply(self._kept[form])
 
     def _page(self, key: Hashable, call: Call) -> bytes:
@@ -94,9 +106,11 @@ def main() -> None:
             server = region.servers.get(identifier)
             assert server is not None
             beat = "rare-0" if int(server["metadata"]["number"]) % 100 == 0 else "often-0"
-            server.change(metadata={**server["metadata"], **_METADATA, "beat": beat})
+            server.change(
+                metadata={**server["metadata"], **_METADATA, "beat": beat}, updated=_LONG_AGO
+            )
             if chosen.building > 0:
-                server.change(status="BUILD")
+                server.change(status="BUILD", updated=now())
                 chosen.building -= 1
         Path(chosen.clouds_yaml).write_text(yaml.safe_dump(_entries(demo, chosen.copies)))
         print("cloud ready:", demo.clouds["modern"].address, flush=True)

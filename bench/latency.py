@@ -76,6 +76,7 @@ async def _measure(cloud: Process, address: str) -> dict[str, float]:
 
 
 def measure() -> Iterator[Result]:
+    # One that is being built makes oaktree poll as for somebody who waits.
     options = ("--servers", str(SERVERS), "--building", "1")
     with cheap_cloud(*options) as (cloud, path), oaktree(path) as (_, address):
         found = uvloop.run(_measure(cloud, address))
