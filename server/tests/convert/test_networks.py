@@ -33,6 +33,7 @@ DIRECT = network("direct", **{"router:external": True, "project_id": THEIRS, "sh
 ONE, TWO = network("one"), network("two")
 SHARED = network("shared", project_id=THEIRS, shared=True)
 SHARED_TOO = network("shared too", project_id=THEIRS, shared=True)
+THEIRS_ALONE = network("theirs", project_id=THEIRS)
 # As Kilo tells it.
 OLD = {"id": "id-old", "name": "old", "router:external": False, "tenant_id": MINE}
 NOBODYS = {"id": "id-nobody", "name": "nobody's", "router:external": False}
@@ -89,6 +90,16 @@ CASES = {
     ),
     "shared by another project": Case(
         [PUBLIC, SHARED], "shared", "public", v4=[SHARED], routed=out(SHARED)
+    ),
+    "shared by another project, whose routers do not show": Case(
+        [PUBLIC, SHARED], "shared", "public", v4=[SHARED]
+    ),
+    "the same, with the default one of several outside": Case(
+        [PUBLIC, DEFAULT, SHARED], "shared", "standard", v4=[SHARED]
+    ),
+    "the same, with several outside": Case([PUBLIC, SECOND, SHARED], "shared", None, v4=[SHARED]),
+    "one of another project that an administrator is shown": Case(
+        [PUBLIC, THEIRS_ALONE], None, v4=[THEIRS_ALONE], routed=out(THEIRS_ALONE)
     ),
     "two shared by another project": Case(
         [SHARED, SHARED_TOO],
@@ -245,6 +256,35 @@ def test_nor_does_one_on_what_clouds_yaml_calls_external(tmp_path: Path) -> None
     entry = named(TWO, routes_externally=True)
     case = Case([PUBLIC, TWO], None, v4=[TWO], routed=out(TWO), entry=entry)
     assert known(case, tmp_path).floating_for(TWO) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "entry", "expected"),
+    [
+        ([ONE, TWO], {}, ONE),
+        ([TWO, ONE], {}, TWO),
+        ([ONE, TWO], named(TWO, nat_destination=True), TWO),
+        ([SHARED_TOO, ONE], {}, ONE),
+        ([ONE, PUBLIC], {}, None),
+        ([SHARED_TOO], {}, None),
+    ],
+)
+def test_which_of_several_networks_a_floating_ip_leads_to(
+    order: list[Item], entry: Item, expected: Item | None, tmp_path: Path
+) -> None:
+    """The first in their maker's order that can have one; none for who is outside already."""
+    every = [PUBLIC, ONE, TWO, SHARED_TOO]
+    case = Case(every, None, v4=[ONE, TWO], v6=[SHARED_TOO], routed=out(ONE, TWO), entry=entry)
+    assert known(case, tmp_path).leads_outside([n["id"] for n in order]) == expected
+
+
+def test_a_network_that_neutron_is_to_make_gets_one_from_the_default(tmp_path: Path) -> None:
+    found = known(Case([PUBLIC, DEFAULT], None), tmp_path)
+    assert found.floating_for(None, allocated=True) == DEFAULT
+    found = known(Case([PUBLIC], None), tmp_path)
+    assert found.floating_for(None, allocated=True) is None
+    found = known(Case([PUBLIC, DEFAULT], None, entry={"private": True}), tmp_path)
+    assert found.floating_for(None, allocated=True) is None
 
 
 def test_an_administrator_sees_the_same_as_a_user(tmp_path: Path) -> None:
