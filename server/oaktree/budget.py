@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable
 from enum import IntEnum
 
-from oaktree.errors import rate_limited
+from oaktree.errors import Refused, rate_limited, shutting_down
 
 # Polite, and enough for some hundred servers a minute.
 RATE = 50.0
@@ -41,6 +42,7 @@ class Budget:
         self._level = self._most = max(rate * SAVED_SECONDS, 1.0)
         self._filled = clock()
         self._closed_until = 0.0
+        self._ended = False
         self._waiting: list[tuple[int, int]] = []
         self._numbers = itertools.count()
 
@@ -53,21 +55,33 @@ class Budget:
             end = self._clock() + seconds
             try:
                 while True:
+                    if self._ended:
+                        raise shutting_down()
                     delay = self._delay(ticket)
                     if delay <= 0 and self._waiting[0] == ticket:
                         self._level -= 1
                         return
                     if self._clock() + delay > end:
-                        raise rate_limited(
-                            "the cloud limits how often it may be asked, and the time that the "
-                            "call has left is not enough",
-                            delay,
-                        )
+                        raise _too_late(delay)
                     self._changed.wait(max(delay, 0.01))
             finally:
                 self._waiting.remove(ticket)
                 heapq.heapify(self._waiting)
                 self._changed.notify_all()
+
+    def check(self, turn: Turn, seconds: float) -> None:
+        """RESOURCE_EXHAUSTED if the turn of a request that came now would not come within so many
+        seconds. Takes nothing, and waits for nothing."""
+        with self._changed:
+            delay = self._delay((int(turn), sys.maxsize))
+            if delay > seconds:
+                raise _too_late(delay)
+
+    def end(self) -> None:
+        """Nobody needs to wait any more: this oaktree is shutting down."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
     def _delay(self, ticket: tuple[int, int]) -> float:
         """Seconds until a ticket's turn, if nobody more urgent comes."""
@@ -85,3 +99,11 @@ class Budget:
         with self._changed:
             self._closed_until = max(self._closed_until, self._clock() + seconds)
             self._changed.notify_all()
+
+
+def _too_late(delay: float) -> Refused:
+    return rate_limited(
+        "the cloud limits how often it may be asked, and the time that the call has left is not "
+        "enough",
+        delay,
+    )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from oaktreemodel.v1.error_pb2 import QuotaExceeded
 
-from oaktree import limits
+from oaktree import http, limits
 from oaktree.clouds import Clouds
 from oaktree.errors import Refused, passing
 from oaktree.http import Reach
@@ -51,6 +51,7 @@ class Call:
     async def change(self, place: Place, work: Callable[[], Awaitable[bytes]]) -> bytes:
         """Runs what changes something. It goes on when its caller leaves, so that nothing stays
         half done, and runs once however often its request id comes."""
+        http.patience.set(http.Patience(self.reach.deadline))
         # A place knows its project only once it has connected, and the id is scoped to that.
         await place.run(self.reach, place.connection)
         try:

@@ -8,6 +8,7 @@ is what explains a refusal; text of stray exceptions is not, since nobody knows 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -167,7 +168,9 @@ def shutting_down() -> Refused:
 
 
 def rate_limited(message: str, seconds: float) -> Refused:
-    retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=int(seconds)))
+    delay = duration_pb2.Duration()
+    delay.FromMilliseconds(math.ceil(seconds * 1000))
+    retry = error_details_pb2.RetryInfo(retry_delay=delay)
     return Refused(Code.RESOURCE_EXHAUSTED, Reason.REASON_RATE_LIMITED, message, details=[retry])
 
 

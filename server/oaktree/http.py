@@ -15,7 +15,9 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -30,11 +32,13 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from oaktree.budget import Budget, Turn
 from oaktree.errors import Refused, broken_off
 
-# A cloud that takes the connection and then says nothing. Some real calls take half a minute.
 # How often a request is sent that the cloud puts off.
 ATTEMPTS = 3
 CONNECT_SECONDS = 10.0
+# A cloud that takes the connection and then says nothing. Some real calls take half a minute.
 READ_SECONDS = 60.0
+# How long what has no deadline waits for its turn.
+TURN_SECONDS = 60.0
 
 
 class Reach:
@@ -89,7 +93,31 @@ class Reach:
                         connection.sock.shutdown(socket.SHUT_RDWR)
 
 
+class Patience:
+    """How long whoever asked for a change waits for it to begin. What has begun is seen through,
+    whether or not he is still there."""
+
+    def __init__(self, deadline: float | None) -> None:
+        # On the monotonic clock; None: no deadline, or it has begun.
+        self.deadline = deadline
+
+
 current: contextvars.ContextVar[Reach | None] = contextvars.ContextVar("reach", default=None)
+patience: contextvars.ContextVar[Patience | None] = contextvars.ContextVar("patience", default=None)
+
+
+def turn_seconds(reach: Reach | None) -> float:
+    """How long a request may wait for its turn."""
+    deadlines = [one.deadline for one in (reach, patience.get()) if one is not None]
+    left = [deadline - time.monotonic() for deadline in deadlines if deadline is not None]
+    return max(min(left, default=TURN_SECONDS), 0.0)
+
+
+def _begin() -> None:
+    """Something has been changed, or may have been."""
+    asked = patience.get()
+    if asked is not None:
+        asked.deadline = None
 
 
 def _reads(request: requests.PreparedRequest) -> bool:
@@ -102,14 +130,34 @@ def _unsent(error: requests.RequestException) -> bool:
     return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer wants the cloud to be left alone for; None if it does not say. A date
+    is one by the cloud's clock, which need not be ours."""
+    said = headers.get("Retry-After", "")
+    if re.fullmatch(r"\d{1,6}", said):
+        return float(said)
+    try:
+        then = parsedate_to_datetime(said)
+        now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
+        return max((then - now).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return None
+
+
 def _told_to_wait(request: requests.PreparedRequest, response: requests.Response) -> float | None:
     """Seconds that the cloud wants to be left alone for, if it did not do what it was asked; None
     if it did, or may have."""
-    after = response.headers.get("Retry-After", "")
-    seconds = float(after) if re.fullmatch(r"\d{1,4}", after) else None
-    if response.status_code == 429:
-        return 1.0 if seconds is None else seconds
-    return seconds if response.status_code == 503 and _reads(request) else None
+    seconds = retry_after(response.headers)
+    match response.status_code:
+        case 429:
+            return 1.0 if seconds is None else seconds
+        case 413:
+            # How older services limit the rate. A quota is told alike, with no time or with none
+            # to wait.
+            return seconds or None
+        case 503 if _reads(request):
+            return seconds
+    return None
 
 
 def _refuse_leading_away(response: requests.Response) -> None:
@@ -197,9 +245,14 @@ class BoundedAdapter(TCPKeepAliveAdapter):
         reach = _reach_of(request.method or "", request.url or "")
         turn = Turn.CHANGE if not _reads(request) else reach.turn if reach else Turn.READ
         for left in reversed(range(ATTEMPTS)):
-            self._budget.take(turn, READ_SECONDS if reach is None else reach.seconds_left())
-            response = self._send(request, reach, *args, **kwargs)
-            pause = _told_to_wait(request, response)
+            self._budget.take(turn, turn_seconds(reach))
+            pause = None
+            try:
+                response = self._send(request, reach, *args, **kwargs)
+                pause = _told_to_wait(request, response)
+            finally:
+                if pause is None and turn == Turn.CHANGE:
+                    _begin()
             if pause is None:
                 break
             # Not all who were told so at once shall come back at once.

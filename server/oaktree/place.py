@@ -22,7 +22,7 @@ from openstack.config.cloud_region import CloudRegion
 from openstack.connection import Connection
 
 from oaktree import http
-from oaktree.budget import Budget
+from oaktree.budget import Budget, Turn
 from oaktree.errors import Refused, service_absent
 from oaktree.translate import translate
 
@@ -72,6 +72,8 @@ class Place:
         self._scoped: dict[tuple[str, ...], Place] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
         self._states: dict[type[Any], Any] = {}
+        # How many have been given to the threads, those who wait for one among them.
+        self._running = 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
 
     def __repr__(self) -> str:
@@ -85,11 +87,16 @@ class Place:
     ) -> T:
         """Calls the function in one of the place's threads, within the call's reach. Whatever it
         raises becomes a Refused that says where."""
+        if self._running >= THREADS:
+            # Nobody is free to find out that there is no time to wait for the cloud's limits.
+            self.check_turn(reach)
         context = contextvars.copy_context()
         context.run(http.current.set, reach or self._background)
+        self._running += 1
         work = asyncio.get_running_loop().run_in_executor(
             self._threads, partial(context.run, partial(function, *args, **kwargs))
         )
+        work.add_done_callback(self._ran)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -103,9 +110,22 @@ class Place:
             service = self._service_at(_address(error))
             raise refused.at(cloud=self.cloud, region=self.region, service=service) from error
 
+    def _ran(self, work: asyncio.Future[Any]) -> None:
+        self._running -= 1
+
+    def check_turn(self, reach: http.Reach | None) -> None:
+        """RESOURCE_EXHAUSTED, at once, if the cloud cannot be asked in the time a call has left."""
+        turn = Turn.READ if reach is None else reach.turn
+        try:
+            self.budget.check(turn, http.turn_seconds(reach))
+        except Refused as refused:
+            raise refused.at(cloud=self.cloud, region=self.region) from None
+
     def close(self) -> None:
-        """Cuts what is still read for no call: Python waits for threads when it ends."""
+        """Cuts what is still read for no call, and who waits for a turn: Python waits for threads
+        when it ends."""
         self._background.cancel()
+        self.budget.end()
         for place in self._scoped.values():
             if place is not self:
                 place.close()

@@ -16,6 +16,7 @@ from openstack import exceptions as sdk
 
 from oaktree import quota
 from oaktree.errors import Code, Refused, rate_limited
+from oaktree.http import retry_after
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def _from_http(error: sdk.HttpException) -> Refused:
             Code.RESOURCE_EXHAUSTED, Reason.REASON_QUOTA_EXCEEDED, text, details=[exceeded]
         )
     elif status == 429 or (status == 413 and "Retry-After" in headers):
-        refused = rate_limited(text or "too many requests", _retry_after(headers))
+        refused = rate_limited(text or "too many requests", retry_after(headers) or 1.0)
     elif status == 409 and re.search(r"already exists|already in use by", text):
         refused = Refused(Code.ALREADY_EXISTS, Reason.REASON_ALREADY_EXISTS, text)
     else:
@@ -69,11 +70,6 @@ def _from_http(error: sdk.HttpException) -> Refused:
         code, reason = _HTTP.get(status, default)
         refused = Refused(code, reason, text or f"the cloud answered {status}")
     return refused.at(**metadata)
-
-
-def _retry_after(headers: object) -> float:
-    value = headers.get("Retry-After", "") if hasattr(headers, "get") else ""
-    return float(value) if re.fullmatch(r"\d{1,6}", value) else 1.0
 
 
 def _unreachable(error: BaseException) -> Refused:

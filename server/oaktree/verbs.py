@@ -33,6 +33,8 @@ async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     async def one(place: Place) -> AsyncIterator[bytes]:
         fetch = call.server.listings.of(place, reader, everybody).fetch(max_age(call.request))
         async for page in fetch.read():
+        if not fetch.done:
+            place.check_turn(call.reach)
             if test is not None:
                 page = [found for found in page if test(found.message)]
             for batch in wire.batches(found.wire for found in page):

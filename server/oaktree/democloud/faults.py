@@ -39,7 +39,7 @@ class Fault:
     skip: int = 0
     status: int = 500
     seconds: float = 0.0
-    retry_after: int | None = None
+    retry_after: int | str | None = None
     message: str = ""
 
     @classmethod
