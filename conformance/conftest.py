@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from . import place
-from .driver import Driver, languages
+from .driver import Absent, Driver, languages
 
 LANGUAGES = languages()
 REAL = "--real"
@@ -29,10 +29,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
     """A driver, built and running."""
-    language = LANGUAGES[request.param]
-    if language.absent:
-        pytest.skip(f"{language.name} is not run here: it needs {language.absent}")
-    running = Driver(language.built())
+    try:
+        running = Driver(LANGUAGES[request.param].built())
+    except Absent as error:
+        pytest.skip(str(error))
     yield running
     running.stop()
 

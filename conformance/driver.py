@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shutil
 import subprocess
 import sys
 import threading
@@ -23,29 +22,27 @@ FOLDER = Path(__file__).resolve().parent
 BUILDS = FOLDER.parent / ".tools" / "conformance"
 
 
+class Absent(Exception):
+    """A language that this machine lacks the tools for."""
+
+
 @dataclass(frozen=True)
 class Language:
     """A driver as its `driver.yaml` describes it.
 
-    `needs` is, for each command that it takes, what a machine without it is told to get; `build`
-    makes the driver, and `run` is it. Both run in the folder of this file, and know ${PYTHON}, this
-    interpreter, and ${OUT}, a folder to build into. `known_failing` is why, by case.
+    `build` makes the driver, and `run` is it. Both run in the folder of this file, and know
+    ${PYTHON}, this interpreter, and ${OUT}, the full path of a folder to build into. A build that
+    prints `skipped: WHY` says what this machine lacks. `known_failing` is why, by case.
     """
 
     name: str
     run: list[str]
-    needs: dict[str, str] = field(default_factory=dict)
-    build: list[list[str]] = field(default_factory=list)
+    build: list[str] = field(default_factory=list)
     known_failing: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def absent(self) -> str:
-        """What this machine lacks to run it, in words; empty if nothing."""
-        lacking = [words for tool, words in self.needs.items() if not shutil.which(tool)]
-        return " and ".join(lacking)
-
     def built(self, out: Path | None = None, options: str = "") -> list[str]:
-        """The command to run it, once it is built. CalledProcessError if that fails.
+        """The command to run it, once it is built. Absent where this machine cannot build it,
+        CalledProcessError where that fails.
 
         options: for ${OPTIONS} in `build`, of a driver that is not the usual one.
         """
@@ -53,15 +50,18 @@ class Language:
         out.mkdir(parents=True, exist_ok=True)
         known = {"${OUT}": str(out), "${PYTHON}": sys.executable, "${OPTIONS}": options}
 
-        def filled(word: str) -> str:
+        def filled(words: list[str]) -> list[str]:
             for name, value in known.items():
-                word = word.replace(name, value)
-            return word
+                words = [word.replace(name, value) for word in words]
+            return [word for word in words if word]
 
-        for step in self.build:
-            command = [word for one in step if (word := filled(one))]
-            subprocess.run(command, cwd=FOLDER, check=True)
-        return [filled(word) for word in self.run]
+        if self.build:
+            said = subprocess.run(
+                filled(self.build), cwd=FOLDER, check=True, stdout=subprocess.PIPE, text=True
+            ).stdout
+            if said.startswith("skipped: "):
+                raise Absent(f"{self.name} is not run: {said.removeprefix('skipped: ').strip()}")
+        return filled(self.run)
 
 
 def languages() -> dict[str, Language]:

@@ -1,0 +1,172 @@
+// Command driver makes the calls that the conformance suite asks for, through package oaktree alone.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	oaktree "opendev.org/openstack/oaktree/go"
+	pb "opendev.org/openstack/oaktree/go/oaktreemodel/v1"
+)
+
+// command is a line of standard input.
+type command struct {
+	ID                 int
+	Connect            string
+	Close              bool
+	Collection, Method string
+	Cloud              string
+	At, Request        json.RawMessage
+	Timeout            float64
+	Take               int
+	States, Failures   bool
+}
+
+// A teller says a line about a command: what kind of line it is, and what it says.
+type teller func(kind string, what any)
+
+var output sync.Mutex
+
+func (c command) teller() teller {
+	return func(kind string, what any) {
+		line, err := json.Marshal(map[string]any{"id": c.ID, kind: what})
+		if err != nil {
+			log.Fatal(err)
+		}
+		output.Lock()
+		defer output.Unlock()
+		os.Stdout.Write(append(line, '\n'))
+	}
+}
+
+func main() {
+	var client *oaktree.Client
+	lines := bufio.NewReader(os.Stdin)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		var c command
+		if err := json.Unmarshal(line, &c); err != nil {
+			log.Fatal(err)
+		}
+		tell := c.teller()
+		switch {
+		case c.Connect != "":
+			if client, err = oaktree.Connect(c.Connect); err != nil {
+				log.Fatal(err)
+			}
+			tell("result", nil)
+		case c.Close:
+			client.Close()
+			tell("result", nil)
+		default:
+			go c.call(client, tell)
+		}
+	}
+}
+
+// call makes a call and tells how it goes.
+func (c command) call(client *oaktree.Client, tell teller) {
+	method, args, err := c.prepare(client, tell)
+	if err != nil {
+		tell("broken", err.Error())
+		return
+	}
+	ctx := context.Background()
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(c.Timeout*float64(time.Second)))
+		defer cancel()
+	}
+	answers := method.Call(append([]reflect.Value{reflect.ValueOf(ctx)}, args...))
+	if first := answers[0]; first.Kind() == reflect.Func {
+		c.iterate(first, tell)
+		return
+	}
+	var result any
+	if len(answers) > 1 {
+		result = shown(answers[0].Interface())
+	}
+	if err, ok := answers[len(answers)-1].Interface().(error); ok {
+		tell("error", failed(err, result))
+		return
+	}
+	tell("result", result)
+}
+
+// prepare finds what to call, and what to call it with after the context.
+func (c command) prepare(client *oaktree.Client, tell teller) (reflect.Value, []reflect.Value, error) {
+	scope := client.Scope
+	if c.Cloud != "" {
+		scope = client.Cloud(c.Cloud)
+	} else if c.At != nil {
+		where := &pb.Location{}
+		if err := protojson.Unmarshal(c.At, where); err != nil {
+			return reflect.Value{}, nil, err
+		}
+		scope = client.At(where)
+	}
+	name := pascal(c.Method)
+	if c.States {
+		name += "States"
+	}
+	var method reflect.Value
+	if collection := reflect.Indirect(reflect.ValueOf(scope)).FieldByName(pascal(c.Collection)); collection.IsValid() {
+		method = collection.MethodByName(name)
+	}
+	if !method.IsValid() {
+		return method, nil, fmt.Errorf("there is no %s.%s", pascal(c.Collection), name)
+	}
+	request := reflect.New(method.Type().In(1).Elem())
+	args := []reflect.Value{request}
+	if c.Failures {
+		args = append(args, reflect.ValueOf(oaktree.OnFailure(func(err *oaktree.Error) {
+			tell("failure", shown(err))
+		})))
+	}
+	return method, args, protojson.Unmarshal(c.Request, request.Interface().(proto.Message))
+}
+
+// iterate ranges over what a call streams.
+func (c command) iterate(stream reflect.Value, tell teller) {
+	var last any
+	count := 0
+	for item, err := range stream.Seq2() {
+		if err, ok := err.Interface().(error); ok {
+			tell("error", failed(err, nil))
+			return
+		}
+		last = shown(item.Interface())
+		tell("item", last)
+		if count++; count == c.Take {
+			break
+		}
+	}
+	if c.States {
+		tell("result", last)
+	} else {
+		tell("result", nil)
+	}
+}
+
+// pascal makes FloatingIps of floating_ips.
+func pascal(name string) string {
+	var made strings.Builder
+	for word := range strings.SplitSeq(name, "_") {
+		made.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return made.String()
+}
