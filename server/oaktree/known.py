@@ -16,6 +16,7 @@ from oaktree.http import Reach
 from oaktree.listing import Listing
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
+from oaktree.turns import slices
 
 # How long what the service itself says has changed may stand for a list: it misses much. And how
 # far back it is asked, since clocks and commits are not exact. In seconds.
@@ -114,8 +115,9 @@ class Known:
         if found is None:
             self._narrows = False
             return None
-        for one in found:
-            self._sort_in(one, news)
+        async for some in slices(found):
+            for one in some:
+                self._sort_in(one, news)
         listed = {one.id for one in found}
         # What changed so lately should be listed again: not all that is deleted leaves word of it.
         missing = [

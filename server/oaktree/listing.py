@@ -20,6 +20,7 @@ from typing import Any
 from oaktree.budget import Turn
 from oaktree.errors import Refused, shutting_down
 from oaktree.http import Reach
+from oaktree.index import Index
 from oaktree.place import Place
 from oaktree.reader import Found, Others, Reader
 from oaktree.recall import Recall
@@ -29,6 +30,9 @@ from oaktree.walk import Query, Walk
 
 # How long an answer is kept after the last one who asked for it, in seconds.
 KEPT_SECONDS = 30.0
+# More Gets than this within so many seconds, and than the list has pages, are answered by a list.
+FEW = 3
+CROWD_SECONDS = 2.0
 
 
 class Fetch:
@@ -44,7 +48,9 @@ class Fetch:
         self.readers = 0
         self.reach = Reach(turn=turn)
         self._more = asyncio.Event()
-        self._index: dict[str, list[Found]] | None = None
+        # The whole list that was there when this one became whole.
+        self.before: Fetch | None = None
+        self._index: Index | None = None
 
     def usable(self, oldest: float) -> bool:
         """Whether it has, or will have, an answer that was requested no earlier than that."""
@@ -59,16 +65,20 @@ class Fetch:
     def find(self, name: str) -> Found | None:
         """The one thing of that id, or else of that name; None if there is none, or not one."""
         if self._index is None:
-            self._index = {}
-            for found in (found for page in self.pages for found in page):
-                self._index.setdefault(found.id, []).insert(0, found)
-                if found.name != found.id:
-                    self._index.setdefault(found.name, []).append(found)
-        matches = self._index.get(name, [])
-        # An id stands first, and wins.
-        if matches and (matches[0].id == name or len(matches) == 1):
-            return matches[0]
-        return None
+            before, self.before = self.before, None
+            # Whoever still asks the older one makes an index of its own.
+            known = before._index if before is not None else None
+            if before is not None:
+                before._index = None
+            self._index = known or Index()
+            self._index.become(self.pages)
+        return self._index.find(name)
+
+    async def complete(self) -> None:
+        """Waits for all of it; raises what the list failed with, where it did."""
+        if not self.done or self.error is not None:
+            async for _ in self.read():
+                pass
 
     async def read(self) -> AsyncIterator[list[Found]]:
         """Every page; raises what the list failed with, where it did."""
@@ -104,17 +114,20 @@ class Listing:
         self._next: Fetch | None = None
         self._task: asyncio.Task[None] | None = None
         self._forgetting: asyncio.TimerHandle | None = None
+        # The newest that is whole.
+        self._whole: Fetch | None = None
+        # How many Gets there were since when.
+        self._gets, self._counted = 0, 0.0
         # What the last whole list said, once somebody polls.
         self._recall: Recall | None = None
 
     def fetch(self, max_age: float, turn: Turn = Turn.READ) -> Fetch:
         """A list that was requested at most so many seconds ago, and since the last change. Read it
         at once: one that nobody reads is given up."""
-        self._keep()
-        oldest = max(time.monotonic() - max_age, self._place.changed)
-        current = self._current
-        if current is not None and current.usable(oldest):
-            return current
+        oldest = self._oldest(max_age)
+        for known in (self._whole, self._current):
+            if known is not None and known.usable(oldest):
+                return known
         if self._task is None:
             self._current = Fetch(turn)
             self._start(self._current)
@@ -126,13 +139,29 @@ class Listing:
         return self._next
 
     def kept(self, max_age: float) -> Fetch | None:
-        """A whole list that is new enough, if there is one already."""
-        current = self._current
-        oldest = max(time.monotonic() - max_age, self._place.changed)
-        if current is None or not current.done or not current.usable(oldest):
-            return None
+        """A whole list that is new enough for a Get, if there is one already."""
+        crowded = self._crowded()
+        oldest = self._oldest(max_age)
+        if self._whole is None or not self._whole.usable(oldest):
+            # What answers many at once costs the cloud less than each of them.
+            return self.fetch(max_age) if crowded else None
+        if crowded and self._task is None and not self._whole.usable(self._oldest(max_age / 2)):
+            # Who comes next shall not wait for it.
+            self.fetch(max_age / 2, Turn.POLL)
+        return self._whole
+
+    def _oldest(self, max_age: float) -> float:
+        """When what is so old was requested, on the monotonic clock."""
         self._keep()
-        return current
+        return max(time.monotonic() - max_age, self._place.changed)
+
+    def _crowded(self) -> bool:
+        """Counts one more Get; whether there were lately more than a list has pages."""
+        now = time.monotonic()
+        if now - self._counted > CROWD_SECONDS:
+            self._gets, self._counted = 0, now
+        self._gets += 1
+        return self._gets > max(FEW, len(self._whole.pages) if self._whole else 0)
 
     def _start(self, fetch: Fetch) -> None:
         self._task = asyncio.create_task(self._run(fetch))
@@ -143,6 +172,9 @@ class Listing:
             async for page in self._pages(fetch):
                 fetch.pages.append(page)
                 fetch.progress()
+            fetch.before, self._whole = self._whole, fetch
+            if fetch.before is not None:
+                fetch.before.before = None
         except Exception as error:
             fetch.error = translate(error)
         except asyncio.CancelledError:
@@ -216,7 +248,7 @@ class Listing:
 
     def _forget(self) -> None:
         if self._task is None:
-            self._current = self._recall = None
+            self._current = self._whole = self._recall = None
         else:
             self._keep()
 

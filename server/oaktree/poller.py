@@ -20,6 +20,7 @@ from oaktree.listing import Listing, Listings
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.translate import translate
+from oaktree.turns import slices
 from oaktree.watch import Watch
 
 LOG = logging.getLogger(__name__)
@@ -89,8 +90,7 @@ class Poller:
         try:
             if self._arriving + len(self._waits) > FEW:
                 fetch = self._listing.fetch(0)
-                async for _ in fetch.read():
-                    pass
+                await fetch.complete()
                 found = fetch.find(name)
                 if found is not None:
                     return found, fetch.asked
@@ -213,7 +213,9 @@ class Poller:
         news = await known.ask(waiting, whole)
         for watch in watching:
             if watch.current:
-                watch.give(news.changed.values(), news.gone.values(), news.asked)
+                async for some in slices(news.changed.values()):
+                    watch.give(some, (), news.asked)
+                watch.give((), news.gone.values(), news.asked)
             else:
                 watch.give_all(known.things.values(), news.asked)
         # Those that came meanwhile are given all by the next poll.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -32,9 +33,9 @@ async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
 
     async def one(place: Place) -> AsyncIterator[bytes]:
         fetch = call.server.listings.of(place, reader, everybody).fetch(max_age(call.request))
-        async for page in fetch.read():
         if not fetch.done:
             place.check_turn(call.reach)
+        async for page in fetch.read():
             if test is not None:
                 page = [found for found in page if test(found.message)]
             for batch in wire.batches(found.wire for found in page):
@@ -101,9 +102,13 @@ async def get(call: Call, reader: Reader) -> bytes:
     if not reader.row.list_tells_less:
         listing = call.server.listings.of(place, reader)
         kept = listing.kept(max_age(call.request))
-        found = kept.find(name) if kept is not None else None
-        if kept is not None and found is not None:
-            return found.wire + wire.as_of(kept.asked)
+        if kept is not None:
+            # What one thing's own answer is, is asked below.
+            with contextlib.suppress(Refused):
+                await kept.complete()
+            found = kept.find(name)
+            if found is not None:
+                return found.wire + wire.as_of(kept.asked)
     asked = time.time()
     found = await place.run(call.reach, find, place, reader, name)
     return found.wire + wire.as_of(asked)

@@ -50,6 +50,30 @@ async def test_a_crowd_shares_one_request(running: Running, demo: DemoCloud) -> 
         assert demo.calls()[LIST] <= 3
 
 
+async def test_a_crowd_of_gets_is_answered_by_lists(running: Running, demo: DemoCloud) -> None:
+    ids = demo.add_servers("modern", "east", 60)
+    async with oaktreemodel.aio.connect(running.address) as client:
+        cloud = client.cloud("modern", region="east")
+        await cloud.servers.get(ids[0], max_age=0)
+        demo.reset_calls()
+        for age in (None, 0):
+            got = await asyncio.gather(*(cloud.servers.get(one, max_age=age) for one in ids))
+            assert [server.id for server in got] == ids
+        asked = demo.calls()
+        assert asked["GET compute /servers/detail"] >= 2
+        # Of 120 Gets only the first few of every two seconds ask for themselves.
+        assert sum(asked.values()) < len(ids)
+
+
+async def test_a_list_that_fails_hides_no_single_thing(running: Running, demo: DemoCloud) -> None:
+    ids = demo.add_servers("modern", "west", 20)
+    demo.fault("modern", "status", path="/servers/detail", region="west", times=None)
+    async with oaktreemodel.aio.connect(running.address) as client:
+        cloud = client.cloud("modern", region="west")
+        got = await asyncio.gather(*(cloud.servers.get(one, max_age=0) for one in ids))
+    assert [server.id for server in got] == ids
+
+
 async def test_one_who_leaves_a_crowd_takes_nobody_along(running: Running, demo: DemoCloud) -> None:
     async with oaktreemodel.aio.connect(running.address) as client:
         cloud = client.cloud("modern", region="east")

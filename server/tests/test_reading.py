@@ -61,7 +61,7 @@ def test_one_cloud_that_is_gone_does_not_hide_the_others(
         assert clouds["direct"].state == State.STATE_FAILED
         assert clouds["modern"].state == State.STATE_READY
         with pytest.raises(oaktreemodel.Unavailable) as gone:
-            client.cloud("direct").flavors.get("m1.tiny")
+            client.cloud("direct").flavors.get("m1.tiny", max_age=0)
         assert gone.value.reason == "CLOUD_UNREACHABLE"
         assert gone.value.cloud == "direct"
     finally:
@@ -128,9 +128,9 @@ async def test_the_end_of_a_call_reaches_the_cloud(
         cloud = client.cloud("modern", region="west")
         await cloud.flavors.get("m1.tiny")
         demo.reset_calls()
-        demo.fault("modern", "silent", service="compute", path="/flavors/m1.tiny")
+        demo.fault("modern", "silent", service="compute", region="west")
         timeout = 0.5 if end == "deadline" else 30
-        call = asyncio.create_task(cloud.flavors.get("m1.tiny", timeout=timeout))
+        call = asyncio.create_task(cloud.flavors.get("m1.tiny", max_age=0, timeout=timeout))
         await _until(lambda: demo.traffic("modern")["in_flight"] == 1)
         if end == "cancel":
             call.cancel()
