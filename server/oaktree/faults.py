@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
 
 from oaktree.errors import Refused
 from oaktree.http import Reach
@@ -20,9 +19,11 @@ from oaktree.row import Row
 LOG = logging.getLogger(__name__)
 # How long a cloud is asked for a reason.
 SECONDS = 5.0
-# What is being asked now. All who wait for a thing learn of its failure at once, and one request
-# is enough for them.
-_asked: dict[tuple[Any, ...], asyncio.Task[str]] = {}
+
+
+class _Asked(dict[tuple[str, str], asyncio.Task[str]]):
+    """What a place is being asked now, by noun and id. All who wait for a thing learn of its
+    failure at once, and one request is enough for them."""
 
 
 async def of(place: Place, row: Row, found: Found, seconds: float | None) -> str:
@@ -30,11 +31,11 @@ async def of(place: Place, row: Row, found: Found, seconds: float | None) -> str
     seconds."""
     if row.fault is None:
         return ""
-    key = (place, row.noun, found.id)
-    asking = _asked.get(key)
+    asked, key = place.state(_Asked), (row.noun, found.id)
+    asking = asked.get(key)
     if asking is None:
-        asking = _asked[key] = asyncio.create_task(_ask(place, row, found))
-        asking.add_done_callback(lambda _: _asked.pop(key))
+        asking = asked[key] = asyncio.create_task(_ask(place, row, found))
+        asking.add_done_callback(lambda _: asked.pop(key))
     try:
         async with asyncio.timeout(seconds):
             return await asyncio.shield(asking)

@@ -18,6 +18,7 @@ import grpc
 from google.protobuf.message import Message
 from oaktreemodel.v1.error_pb2 import Reason
 
+from oaktree import http
 from oaktree.errors import Refused
 
 # Longer than any wrapper retries.
@@ -74,7 +75,10 @@ class Once:
     def later(self, work: Awaitable[Any]) -> None:
         """Runs what whoever waits would see through as well: it is given up when the process
         ends."""
+        # It is nobody's call, and so nobody's time bounds it.
+        token = http.patience.set(None)
         task = self.keep(work)
+        http.patience.reset(token)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
 

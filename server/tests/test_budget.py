@@ -18,6 +18,7 @@ from oaktree.budget import Budget, Turn
 from oaktree.democloud import DemoCloud
 from oaktree.errors import Refused, rate_limited
 from oaktree.http import retry_after
+from oaktree.once import Once
 from oaktree.place import THREADS
 
 from .conftest import Running
@@ -260,6 +261,19 @@ def test_what_has_begun_is_seen_through(own: Running, demo: DemoCloud) -> None:
         return [one["bootable"] for one in volumes if one["name"] == "begun"] == [True]
 
     wait_until(bootable)
+
+
+async def test_what_goes_on_by_itself_has_the_time_it_needs() -> None:
+    once, left = Once(), asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        left.set_result(http.turn_seconds(None))
+
+    http.patience.set(http.Patience(0.0))
+    assert http.turn_seconds(None) == 0
+    once.later(work())
+    assert await left == http.TURN_SECONDS
+    http.patience.set(None)
 
 
 def test_not_all_come_back_at_once(
