@@ -33,43 +33,53 @@ class Case:
     """A case: steps that follow one another.
 
     scripted: the oaktree is one that answers by script. real: a real cloud can show it, too.
+    names: what stands for ${each...}, of one of several cases that have their steps in common.
     """
 
     name: str
     steps: list[dict[str, Any]]
     scripted: bool = False
     real: bool = False
-    names: dict[str, Any] = field(default_factory=dict)
+    names: expect.Names = field(default_factory=dict)
 
     @property
     def calls(self) -> list[dict[str, Any]]:
         """Its steps that are calls."""
-        return [step for step in self.steps if "call" in step]
+        return [expect.fill(step, self.names) for step in self.steps if "call" in step]
 
 
 def load(path: Path) -> list[Case]:
     """The cases of a file. ValueError, naming the case, for one that cannot be understood."""
     cases = []
     for given in expect.load(path.read_text()):
-        name = f"{path.stem}/{given.pop('case').replace(' ', '-')}"
-        try:
-            case = Case(name, **given)
-            for step in case.steps:
-                _check(step)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{name}: {error}") from error
-        cases.append(case)
+        title = f"{path.stem}/{given.pop('case').replace(' ', '-')}"
+        rows = given.pop("each", [None])
+        for row in rows:
+            try:
+                cases.append(_case(title, row, given))
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{title}: {error!r}") from error
     return cases
 
 
-def _check(step: dict[str, Any]) -> None:
+def _case(title: str, row: dict[str, Any] | None, given: dict[str, Any]) -> Case:
+    if row is None:
+        case = Case(title, **given)
+    else:
+        case = Case(f"{title}-{next(iter(row.values()))}", names={"each": row}, **given)
+    for step in case.steps:
+        _check(step, case.names)
+    return case
+
+
+def _check(step: dict[str, Any], names: expect.Names) -> None:
     kind = next(iter(step))
     if kind not in STEPS:
         raise ValueError(f"a step begins with one of {', '.join(STEPS)}, not {kind}")
     if unknown := step.keys() - STEPS[kind] - {kind}:
         raise ValueError(f"a {kind} has no {', '.join(sorted(unknown))}")
     if kind == "call":
-        api.rpc(step["call"])
+        api.rpc(expect.fill(step["call"], names))
 
 
 def load_all() -> list[Case]:

@@ -11,12 +11,14 @@ from . import place
 from .driver import Absent, Driver, languages
 
 LANGUAGES = languages()
-REAL = "--real"
+REAL, PATIENCE = "--real", "--patience"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     group.addoption(REAL, action="store_true", help="run what a real OpenStack can show, on one")
+    seconds = "how long a driver may say nothing (default: %(default)s)"
+    group.addoption(PATIENCE, type=float, default=60.0, metavar="SECONDS", help=seconds)
     group.addoption("--language", action="append", help="only this; may be given again")
 
 

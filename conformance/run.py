@@ -16,8 +16,8 @@ from .case import Case
 from .driver import Asked, Driver, Silent
 from .place import Place
 
-# How long a driver may say nothing, in seconds; a busy machine is slow.
-PATIENCE = 60.0
+# Seconds that a cloud may take to delete what a case made.
+DELETING = 120.0
 
 
 class Failed(Exception):
@@ -60,14 +60,13 @@ class Call:
 class Run:
     """One run of a case with one driver."""
 
-    def __init__(
-        self, case: Case, driver: Driver, place: Place, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, case: Case, driver: Driver, place: Place, patience: float) -> None:
         self._case = case
         self._driver = driver
         self._place = place
         self._patience = patience
-        self._names: expect.Names = {**place.names, "unique": f"conf-{uuid.uuid4().hex[:8]}"}
+        unique = f"conf-{uuid.uuid4().hex[:8]}"
+        self._names: expect.Names = {**place.names, **case.names, "unique": unique}
         self._calls: dict[str, Call] = {}
         self._made: list[tuple[str, dict[str, Any]]] = []
 
@@ -81,7 +80,7 @@ class Run:
                 try:
                     self._step(expect.fill(step, self._names))
                 except (Failed, Silent) as error:
-                    raise Failed(f"{self._case.name}, step {number}: {error}") from error
+                    raise Failed(f"{self._case.name}, step {number}: {error}") from None
             self._finish(Call(self._driver.ask(close=True)))
         finally:
             self._tidy()
@@ -255,6 +254,6 @@ class Run:
                 try:
                     collection.delete(thing["id"])
                     if hasattr(collection, "wait"):
-                        collection.wait(thing["id"], until="deleted", timeout=PATIENCE)
+                        collection.wait(thing["id"], until="deleted", timeout=DELETING)
                 except oaktreemodel.NotFound:
                     pass

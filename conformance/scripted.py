@@ -119,6 +119,8 @@ class Scripted(grpc.GenericRpcHandler):
                 yield ParseDict(told, api.message(rpc.response.full_name)())
         if answer.get("hold"):
             over.wait(BOUND)
+            if not rpc.proto.server_streaming:
+                context.abort(grpc.StatusCode.CANCELLED, "nobody waits any more")
 
     def _take(
         self, name: str, request: Message, context: grpc.ServicerContext

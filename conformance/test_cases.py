@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from .case import Case, load_all
-from .conftest import LANGUAGES, REAL
+from .conftest import LANGUAGES, PATIENCE, REAL
 from .driver import Driver
 from .place import Place
-from .run import Run
+from .run import Failed, Run
 
 CASES = load_all()
 
@@ -23,4 +23,10 @@ def test_case(case: Case, driver: Driver, where: Place, request: pytest.FixtureR
         # strict: one that passes has to be taken off the list, which only shrinks.
         mark = pytest.mark.xfail(reason=known[case.name], strict=True)
         request.applymarker(mark)
-    Run(case, driver, where).run()
+    wrong = ""
+    try:
+        Run(case, driver, where, request.config.getoption(PATIENCE)).run()
+    except Failed as error:
+        wrong = str(error)
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
