@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,6 +22,9 @@ KINDS = {
     "image": ("image", "images", "delete_image"),
     "keypair": ("compute", "keypairs", "delete_keypair"),
 }
+# What oaktree leaves for a while where it has to know what it made for which request.
+CLAIM = re.compile(r"oaktree-[0-9a-f]{32}")
+MARK = re.compile(r" ?oaktree_request=[0-9a-f]{32}$")
 
 
 class Itself:
@@ -39,9 +43,10 @@ class Itself:
         self._connection = connection
 
     def things(self, kind: str) -> list[Any]:
-        """All of a kind that the project has or sees."""
+        """All of a kind that the project has or sees, but for oaktree's own keypairs."""
         service, listing, _ = KINDS[kind]
-        return list(getattr(getattr(self._connection, service), listing)())
+        every = getattr(getattr(self._connection, service), listing)()
+        return [thing for thing in every if not (kind == "keypair" and CLAIM.fullmatch(thing.name))]
 
     def ids(self, kind: str) -> set[str]:
         return {str(thing.id) for thing in self.things(kind)}
@@ -92,6 +97,11 @@ class Itself:
 def users(metadata: Mapping[str, str]) -> dict[str, str]:
     """What of a thing's metadata is its user's: oaktree keeps marks of its own there."""
     return {key: value for key, value in metadata.items() if not key.startswith("oaktree_")}
+
+
+def users_words(description: str) -> str:
+    """What of a thing's description is its user's."""
+    return MARK.sub("", description)
 
 
 def eventually(true: Callable[[], Any]) -> Any:
