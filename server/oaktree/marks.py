@@ -75,7 +75,8 @@ class _InDescription:
     unique = False
 
     def __call__(self, item: Item) -> str:
-        found = _DESCRIBED.search(text(item.get("description") or ""))
+        described = item.get("description")
+        found = _DESCRIBED.search(text(described)) if described else None
         return found[1] if found else ""
 
     def put(self, given: Item, mark: str) -> None:

@@ -49,15 +49,15 @@ async def make(call: Call, place: Place, reader: Reader) -> Made:
     repeat = _Repeat(call, place, reader, mark)
     if mark:
         call.server.once.later(_sweep(place))
-    if not mark or row.mark is None or row.mark.unique or not call.may_repeat:
-        made = await repeat.post()
-    else:
-        made = await repeat.make()
+    repeats = mark and row.mark is not None and not row.mark.unique and call.may_repeat
+    made = await (repeat.make() if repeats else repeat.post())
     if row.complete is not None:
         try:
             await place.run(None, row.complete, place, made.id, call.request)
         except Refused:
-            await repeat.remove(made.id)
+            # What others may have been told of stays, for whoever tries again to complete.
+            if not repeats:
+                await repeat.remove(made.id)
             raise
     return made
 
@@ -106,20 +106,21 @@ class _Repeat:
     async def make(self) -> Made:
         """What is there for the request already, or else a new one."""
         made, found = None, await self._look()
-        if not found:
-            try:
-                made = await self.post()
-            except Refused:
-                # What it fails over may be its like, which has arrived meanwhile.
-                found = await self._look()
-                if not found:
-                    raise
-            else:
-                found = await self._look()
         try:
+            if not found:
+                try:
+                    made = await self.post()
+                except Refused:
+                    # What it fails over may be its like, which has arrived meanwhile.
+                    found = await self._look()
+                    if not found:
+                        raise
+                else:
+                    found = await self._look()
             chosen = await self._settle(found)
         finally:
-            self._call.server.once.later(self._watch())
+            if found or made is not None:
+                self._call.server.once.later(self._watch())
         return made if made is not None and made.id == chosen else Made(chosen)
 
     async def _look(self, turn: Turn = Turn.READ) -> list[Found]:

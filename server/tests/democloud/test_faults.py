@@ -49,6 +49,20 @@ def test_a_fault_hits_what_it_says_and_no_more(clouds: DemoCloud, modern: Rest) 
     assert [modern("GET", FLAVORS).status_code for _ in range(3)] == [200, 500, 200]
 
 
+def test_what_is_late_takes_effect_though_its_client_has_left(
+    clouds: DemoCloud, modern: Rest
+) -> None:
+    def pairs() -> list[str]:
+        return [pair["name"] for pair in clouds.items("modern", "east", "keypairs")]
+
+    clouds.fault("modern", "late", method="POST", path="/os-keypairs", seconds=0.5)
+    body = {"keypair": {"name": "late"}}
+    with pytest.raises(requests.Timeout):
+        modern("POST", "compute/v2.1/os-keypairs", body, timeout=0.1)
+    assert "late" not in pairs()
+    eventually(lambda: "late" in pairs())
+
+
 def test_an_unknown_fault_is_refused(clouds: DemoCloud) -> None:
     with pytest.raises(ValueError, match="kind must be one of delay, status"):
         clouds.fault("modern", "nonsense")
