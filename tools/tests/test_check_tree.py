@@ -27,7 +27,8 @@ def test_clean_tree(repository: Path) -> None:
     files = {
         "a.py": b"x = 1\n",
         "proto/oaktreemodel/v1/server.proto": b"// It.\n" * 400,
-        "go/oaktreemodel/v1/server.pb.go": b"package v1\n",
+        "go/oaktreemodel/v1/server.pb.go": b"package v1\n" * 400,
+        "go/cloud.gen.go": b"package oaktree\n" * 400,
         "tools/protoc-gen-oaktree/testdata/python/oaktreemodel/v1/widget_sync.py": b"x = 1\n",
         "docs/index.rst": b"Clouds in ``/home/YOU``, or below ``/tmp``.\n",
     }
