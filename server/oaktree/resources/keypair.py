@@ -98,7 +98,7 @@ async def create(call: Call, reader: Reader) -> bytes:
 
 
 def _delete(place: Place, name: str) -> None:
-    place.connection().compute.delete_keypair(name, ignore_missing=False)
+    place.service("compute").delete_keypair(name, ignore_missing=False)  # type: ignore[attr-defined]
 
 
 ROW = Row(

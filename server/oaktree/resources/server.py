@@ -54,7 +54,7 @@ class _Flavors:
 
 
 def _read_flavors(place: Place) -> _Flavors:
-    found = place.connection().compute.flavors(details=False)
+    found: Any = place.service("compute").flavors(details=False)  # type: ignore[attr-defined]
     names = {flavor.id: flavor.name for flavor in found}
     return _Flavors({name: identifier for identifier, name in names.items()}, names)
 
