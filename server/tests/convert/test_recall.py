@@ -88,7 +88,12 @@ def test_what_is_the_same_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> 
     known = {one.id: one for one in first.page(dumped(items))[0]}
     read: list[bytes] = []
     loads = orjson.loads
-    monkeypatch.setattr("oaktree.recall.orjson.loads", lambda raw: read.append(raw) or loads(raw))
+
+    def noted(raw: bytes) -> Any:
+        read.append(raw)
+        return loads(raw)
+
+    monkeypatch.setattr("oaktree.recall.orjson.loads", noted)
     items[50]["name"] = "renamed"
     items.insert(20, volume(200, "new", None))
     del items[70:73]
