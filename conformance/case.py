@@ -24,7 +24,7 @@ STEPS: dict[str, set[str]] = {
     "demo": {"keep"},
     "traffic": set(),
     "oaktree": set(),
-    "close": set(),
+    "client": set(),
 }
 
 

@@ -48,6 +48,7 @@ TAGS = {
     "only": "a mapping with these keys and no others",
     "unordered": "a list of these in any order",
     "text": "so many letters, for what is sent",
+    "merge": "one mapping of several, for what is sent",
 }
 Loader.add_multi_constructor("!", _tagged)
 
@@ -74,7 +75,10 @@ def _tags(value: Any) -> Iterator[Tag]:
 def fill(value: Any, names: Names) -> Any:
     """The value with what stands for ${…}. KeyError for a name there is not."""
     if isinstance(value, Tag):
-        return Tag(value.name, fill(value.value, names))
+        filled = fill(value.value, names)
+        if value.name == "merge":
+            return {key: one for mapping in filled for key, one in mapping.items()}
+        return Tag(value.name, filled)
     if isinstance(value, dict):
         return {fill(key, names): fill(one, names) for key, one in value.items()}
     if isinstance(value, list):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,19 @@ class Place:
     `names` is what cases call ${here}, ${image} and so on. `demo` is None before a real OpenStack.
     """
 
-    def __init__(self, clouds_yaml: Path, log: Path, names: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        clouds_yaml: Path,
+        log: Path,
+        names: dict[str, Any],
+        demo: DemoCloud | None = None,
+    ) -> None:
         self.names = names
-        self.demo: DemoCloud | None = None
+        self.demo = demo
+        self._settings = {
+            name: asdict(cloud.settings) for name, cloud in (demo.clouds if demo else {}).items()
+        }
+        self._down: set[str] = set()
         self.scripted = Scripted()
         self.address = "127.0.0.1:0"
         self._clouds_yaml = clouds_yaml
@@ -53,11 +64,41 @@ class Place:
         self.address = said.split()[-1]
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
-        """End its oaktree; what is on its way is lost where the sign is SIGKILL."""
+        """End its oaktree."""
         if self._process is not None:
             self._process.send_signal(sign)
             self._process.communicate(timeout=BOUND)
             self._process = None
+
+    def kill(self) -> None:
+        """End its oaktree without a word to anybody."""
+        self.stop(signal.SIGKILL)
+
+    def tell(self, what: str, values: dict[str, Any]) -> Any:
+        """Do something at the embedded clouds: one of the calls of DemoCloud."""
+        assert self.demo is not None
+        values = dict(values)
+        if what == "alter":
+            # Its own parameters are called like columns of tables.
+            values |= values.pop("values")
+        elif what == "stop":
+            self._down.add(values["cloud"])
+        elif what == "start_again":
+            self._down.discard(values["cloud"])
+        return getattr(self.demo, what)(**values)
+
+    def restore(self) -> None:
+        """Make it what it was at first, whatever a case did and however it ended."""
+        if self._process is None:
+            self.start()
+        if self.demo is None:
+            return
+        for cloud in list(self._down):
+            self.tell("start_again", {"cloud": cloud})
+        self.demo.clear_faults()
+        for cloud, settings in self._settings.items():
+            if asdict(self.demo.clouds[cloud].settings) != settings:
+                self.demo.set(cloud, **settings)
 
     def close(self) -> None:
         """End everything."""
@@ -79,8 +120,7 @@ def embedded(folder: Path) -> Place:
         "outside": "public",
     }
     demo.write_clouds_yaml(folder / "clouds.yaml", extras=True)
-    place = Place(folder / "clouds.yaml", folder / "oaktree.log", names)
-    place.demo = demo
+    place = Place(folder / "clouds.yaml", folder / "oaktree.log", names, demo)
     place.start()
     return place
 

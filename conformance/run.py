@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -65,17 +66,16 @@ class Run:
         self._driver = driver
         self._place = place
         self._patience = patience
-        unique = f"conf-{uuid.uuid4().hex[:8]}"
-        self._names: expect.Names = {**place.names, **case.names, "unique": unique}
+        new = str(uuid.uuid4())
+        own = {"unique": f"conf-{new[:8]}", "uuid": new}
+        self._names: expect.Names = {**place.names, **case.names, **own}
         self._calls: dict[str, Call] = {}
         self._made: list[tuple[str, dict[str, Any]]] = []
 
     def run(self) -> None:
         """Raises Failed, naming the step, if it goes otherwise than expected."""
-        place = self._place
-        address = place.scripted.address if self._case.scripted else place.address
         try:
-            self._finish(Call(self._driver.ask(connect=address)))
+            self._connect()
             for number, step in enumerate(self._case.steps, 1):
                 try:
                     self._step(expect.fill(step, self._names))
@@ -84,6 +84,10 @@ class Run:
             self._finish(Call(self._driver.ask(close=True)))
         finally:
             self._tidy()
+
+    def _connect(self) -> None:
+        where = self._place.scripted if self._case.scripted else self._place
+        self._finish(Call(self._driver.ask(connect=where.address)))
 
     def _step(self, step: dict[str, Any]) -> None:
         kind = next(iter(step))
@@ -191,11 +195,7 @@ class Run:
     def _do_demo(self, step: dict[str, Any]) -> None:
         """Does something at the clouds themselves: the calls of `oaktree.democloud.DemoCloud`."""
         for name, values in step["demo"].items():
-            values = dict(values)
-            if name == "alter":
-                # Its own parameters are named like columns of tables.
-                values |= values.pop("values")
-            given = getattr(self._demo, name)(**values)
+            given = self._demo and self._place.tell(name, values)
             if "keep" in step:
                 self._names[step["keep"]] = given
 
@@ -224,8 +224,12 @@ class Run:
                 self._fit(wanted, look(), what)
             time.sleep(0.02)
 
-    def _do_close(self, step: dict[str, Any]) -> None:
-        self._finish(Call(self._driver.ask(close=True)))
+    def _do_client(self, step: dict[str, Any]) -> None:
+        for word in step["client"].split():
+            if word == "close":
+                self._finish(Call(self._driver.ask(close=True)))
+            else:
+                self._connect()
 
     # Afterwards.
 
@@ -244,16 +248,23 @@ class Run:
 
     def _tidy(self) -> None:
         """Leaves nothing behind: not a fault, not a thing that was made."""
-        if self._place.demo is not None:
-            self._place.demo.clear_faults()
+        self._place.restore()
         if not self._made:
             return
         with oaktreemodel.connect(self._place.address) as client:
             for name, thing in reversed(self._made):
                 collection: Any = getattr(client.at(thing["location"]), name)
-                try:
-                    collection.delete(thing["id"])
-                    if hasattr(collection, "wait"):
-                        collection.wait(thing["id"], until="deleted", timeout=DELETING)
-                except oaktreemodel.NotFound:
-                    pass
+                with contextlib.suppress(oaktreemodel.NotFound):
+                    _delete(collection, thing["id"])
+
+
+def _delete(collection: Any, identifier: str) -> None:
+    """Raises NotFound if it is gone."""
+    try:
+        collection.delete(identifier)
+    except (oaktreemodel.Failed, oaktreemodel.InvalidArgument):
+        # What is being made, some clouds do not delete.
+        collection.wait(identifier, timeout=DELETING)
+        collection.delete(identifier)
+    if hasattr(collection, "wait"):
+        collection.wait(identifier, until="deleted", timeout=DELETING)
