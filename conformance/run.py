@@ -19,6 +19,8 @@ from .place import Place
 
 # Seconds that a cloud may take to delete what a case made.
 DELETING = 120.0
+# Where nothing listens.
+NOWHERE = "127.0.0.1:1"
 
 
 class Failed(Exception):
@@ -81,13 +83,19 @@ class Run:
                     self._step(expect.fill(step, self._names))
                 except (Failed, Silent) as error:
                     raise Failed(f"{self._case.name}, step {number}: {error}") from None
-            self._finish(Call(self._driver.ask(close=True)))
+            self._close()
         finally:
             self._tidy()
 
     def _connect(self) -> None:
         where = self._place.scripted if self._case.scripted else self._place
         self._finish(Call(self._driver.ask(connect=where.address)))
+
+    def _connect_nowhere(self) -> None:
+        self._finish(Call(self._driver.ask(connect=NOWHERE)))
+
+    def _close(self) -> None:
+        self._finish(Call(self._driver.ask(close=True)))
 
     def _step(self, step: dict[str, Any]) -> None:
         kind = next(iter(step))
@@ -226,10 +234,7 @@ class Run:
 
     def _do_client(self, step: dict[str, Any]) -> None:
         for word in step["client"].split():
-            if word == "close":
-                self._finish(Call(self._driver.ask(close=True)))
-            else:
-                self._connect()
+            getattr(self, f"_{word}")()
 
     # Afterwards.
 

@@ -32,7 +32,7 @@ async def call(client: oaktreemodel.aio.Client, command: dict[str, Any], tell: T
             tell(result=shown(await answer))
     except oaktreemodel.OaktreeError as error:
         tell(error=shown(error))
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
         tell(broken=repr(error))
 
 
