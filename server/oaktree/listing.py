@@ -241,16 +241,23 @@ class Listing:
 
     def _keep(self) -> None:
         """Lets go of what nobody asked for in a while."""
-        if self._forgetting is not None:
-            self._forgetting.cancel()
-        loop = asyncio.get_running_loop()
-        self._forgetting = loop.call_later(KEPT_SECONDS, self._forget)
+        self._wanted = time.monotonic()
+        if self._forgetting is None:
+            self._look_after(KEPT_SECONDS)
+
+    def _look_after(self, seconds: float) -> None:
+        self._forgetting = asyncio.get_running_loop().call_later(seconds, self._forget)
 
     def _forget(self) -> None:
-        if self._task is None:
-            self._current = self._whole = self._recall = None
+        # Looked at once in a while: a timer for each read costs more than the read.
+        self._forgetting = None
+        left = self._wanted + KEPT_SECONDS - time.monotonic()
+        if self._task is not None:
+            left = KEPT_SECONDS
+        if left > 0:
+            self._look_after(left)
         else:
-            self._keep()
+            self._current = self._whole = self._recall = None
 
 
 class Listings:

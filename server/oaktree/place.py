@@ -29,8 +29,10 @@ from oaktree.translate import translate
 P = ParamSpec("P")
 T = TypeVar("T")
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# A place's own, so that one cloud that hangs holds up nobody else's calls.
+# As many a place may have at a time, so that one cloud that hangs holds up nobody else's calls; all
+# places take them from one pool, since most of them do nothing most of the time.
 THREADS = 8
+_POOL = ThreadPoolExecutor(1024, thread_name_prefix="place")
 
 
 class _Connected:
@@ -72,9 +74,7 @@ class Place:
         self._scoped: dict[tuple[str, ...], Place] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
         self._states: dict[type[Any], Any] = {}
-        # How many have been given to the threads, those who wait for one among them.
-        self._running = 0
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"{cloud}/{region}")
+        self._threads = asyncio.Semaphore(THREADS)
 
     def __repr__(self) -> str:
         return f"<Place {self.cloud}/{self.region}>"
@@ -87,16 +87,16 @@ class Place:
     ) -> T:
         """Calls the function in one of the place's threads, within the call's reach. Whatever it
         raises becomes a Refused that says where."""
-        if self._running >= THREADS:
+        if self._threads.locked():
             # Nobody is free to find out that there is no time to wait for the cloud's limits.
             self.check_turn(reach)
         context = contextvars.copy_context()
         context.run(http.current.set, reach or self._background)
-        self._running += 1
+        await self._threads.acquire()
         work = asyncio.get_running_loop().run_in_executor(
-            self._threads, partial(context.run, partial(function, *args, **kwargs))
+            _POOL, partial(context.run, partial(function, *args, **kwargs))
         )
-        work.add_done_callback(self._ran)
+        work.add_done_callback(lambda done: self._threads.release())
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -109,9 +109,6 @@ class Place:
             refused = translate(error)
             service = self._service_at(_address(error))
             raise refused.at(cloud=self.cloud, region=self.region, service=service) from error
-
-    def _ran(self, work: asyncio.Future[Any]) -> None:
-        self._running -= 1
 
     def check_turn(self, reach: http.Reach | None) -> None:
         """RESOURCE_EXHAUSTED, at once, if the cloud cannot be asked in the time a call has left."""

@@ -27,6 +27,8 @@ LOG = logging.getLogger(__name__)
 # From the end of one poll to the start of the next, in seconds: of single things; of lists while
 # somebody waits or something is in motion; and of lists else.
 SINGLE, FAST, SLOW = 0.5, 2.0, 5.0
+# Between two polls there is at least so much, in seconds.
+GATHERING = 0.1
 # When the cloud fails, twice as long each time, up to this.
 SLOWEST = 30.0
 # Up to so many that are waited for are asked for one by one, and as many as the list has pages;
@@ -175,11 +177,14 @@ class Poller:
 
     async def _rest(self, pause: float) -> None:
         """Waits for the next poll's time; for less where somebody came, or something changed."""
+        began = time.monotonic()
         try:
             async with asyncio.timeout(pause):
                 await self._wake.wait()
         except TimeoutError:
             return
+        # Of a crowd of newcomers many come in this time, and are given all there is together.
+        await asyncio.sleep(began + GATHERING - time.monotonic())
         if self._hurried:
             self._hurried = False
             await asyncio.sleep(SINGLE)
@@ -209,14 +214,19 @@ class Poller:
 
     async def _poll_list(self, waiting: dict[str, list[Any]], watching: list[Watch]) -> float:
         known = self._known
-        whole = self._pause != FAST or not all(watch.current for watch in watching)
-        news = await known.ask(waiting, whole)
-        for watch in watching:
-            if watch.current:
-                async for some in slices(news.changed.values()):
+        new = [watch for watch in watching if not watch.current]
+        current = [watch for watch in watching if watch.current]
+        news = await known.ask(waiting, bool(new) or self._pause != FAST)
+        # Many watch, or much has changed: seldom both.
+        async for some in slices(news.changed.values()):
+            async for few in slices(current):
+                for watch in few:
                     watch.give(some, (), news.asked)
+        if news.gone:
+            for watch in current:
                 watch.give((), news.gone.values(), news.asked)
-            else:
+        async for few in slices(new):
+            for watch in few:
                 watch.give_all(known.things.values(), news.asked)
         # Those that came meanwhile are given all by the next poll.
         for key, queues in waiting.items():

@@ -35,11 +35,13 @@ async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
         fetch = call.server.listings.of(place, reader, everybody).fetch(max_age(call.request))
         if not fetch.done:
             place.check_turn(call.reach)
+        end = b""
         async for page in fetch.read():
+            end = end or wire.as_of(fetch.asked)
             if test is not None:
                 page = [found for found in page if test(found.message)]
-            for batch in wire.batches(found.wire for found in page):
-                yield batch + wire.as_of(fetch.asked)
+            for batch in wire.batches([found.wire for found in page], end):
+                yield batch
 
     async for response in over_places(call, one):
         yield response
@@ -47,7 +49,9 @@ async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
 
 def max_age(request: Any) -> float:
     """How old the answer to a read may be, in seconds."""
-    return request.max_age.ToTimedelta().total_seconds() if request.HasField("max_age") else MAX_AGE
+    if not request.HasField("max_age"):
+        return MAX_AGE
+    return float(request.max_age.seconds + request.max_age.nanos / 1e9)
 
 
 async def over_places(

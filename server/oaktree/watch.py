@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from google.protobuf.message import Message
 from oaktreemodel.v1.error_pb2 import Failure
@@ -97,6 +98,11 @@ class Watch:
         synced, self._synced = self._synced, False
         refused, self._failure = self._failure, None
         unread, self._unread = self._unread, {}
+        if len(unread) == 1 and not (reset or synced or refused):
+            (only,) = unread.values()
+            if isinstance(only, Found):
+                yield _news(self._place, self._asked, only)
+                return
         # Which project it is of is known once the place has been reached.
         location = self._place.location()
         where = wire.field(_LOCATION, location.SerializeToString(deterministic=True))
@@ -130,3 +136,10 @@ class Watch:
     def _tell(self, asked: float) -> None:
         self._asked = asked
         self._wake.set()
+
+
+# Most news are of one thing, and the same for all who watch.
+@lru_cache(64)
+def _news(place: Place, asked: float, one: Found) -> bytes:
+    where = wire.field(_LOCATION, place.location().SerializeToString(deterministic=True))
+    return one.wire + wire.as_of(asked) + where

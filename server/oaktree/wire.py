@@ -71,15 +71,16 @@ def as_of(when: float) -> bytes:
     return _delimited(_AS_OF, stamp.SerializeToString())
 
 
-def batches(frames: Iterable[bytes]) -> Iterator[bytes]:
+def batches(frames: Iterable[bytes], end: bytes = b"") -> Iterator[bytes]:
     """Frames joined into responses."""
     rest = iter(frames)
     while some := list(islice(rest, BATCH_ITEMS)):
-        batch = b"".join(some)
+        batch = b"".join([*some, end])
         if len(batch) <= BATCH_BYTES:
             yield batch
         else:
-            yield from _smaller(some)
+            for batch in _smaller(some):
+                yield batch + end
 
 
 def _smaller(frames: Iterable[bytes]) -> Iterator[bytes]:

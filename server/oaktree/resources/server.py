@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from google.protobuf.message import Message
@@ -65,9 +66,11 @@ class _Context:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._flavors = place.kept("flavors", KEPT_SECONDS, lambda: _read_flavors(place))
-        self._networks = self._read_networks(networks.KEPT_SECONDS)
-        self._began = (self._flavors, self._networks)
+
+    @cached_property
+    def _began(self) -> tuple[_Flavors, networks.Networks]:
+        # Where there are no servers, nothing need be known.
+        return self._read_flavors(KEPT_SECONDS), self._read_networks(networks.KEPT_SECONDS)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Context) and self._began == other._began
@@ -75,16 +78,17 @@ class _Context:
     __hash__ = None  # type: ignore[assignment]
 
     def flavors_for(self, shown: str) -> _Flavors:
-        known = self._flavors
-        if shown not in known.ids and shown not in known.names:
-            place = self._place
-            self._flavors = place.kept("flavors", NEW_SECONDS, lambda: _read_flavors(place))
-        return self._flavors
+        known = self._began[0]
+        if shown in known.ids or shown in known.names:
+            return known
+        return self._read_flavors(NEW_SECONDS)
 
     def networks_for(self, shown: Iterable[str]) -> networks.Networks:
-        if not self._networks.names.issuperset(shown):
-            self._networks = self._read_networks(NEW_SECONDS)
-        return self._networks
+        known = self._began[1]
+        return known if known.names.issuperset(shown) else self._read_networks(NEW_SECONDS)
+
+    def _read_flavors(self, seconds: float) -> _Flavors:
+        return self._place.kept("flavors", seconds, lambda: _read_flavors(self._place))
 
     def _read_networks(self, seconds: float) -> networks.Networks:
         try:
