@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,15 +45,19 @@ class Case:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """Its steps that are calls."""
-        return [expect.fill(step, self.names) for step in self.steps if "call" in step]
+        """Its steps that are calls, with what is known of them before it is run."""
+        return [self.known(step) for step in self.steps if "call" in step]
+
+    def known(self, value: Any) -> Any:
+        """A part of a step, with what stands for ${each...}."""
+        return expect.fill(value, self.names, lenient=True)
 
 
 def load(path: Path) -> list[Case]:
     """The cases of a file. ValueError, naming the case, for one that cannot be understood."""
     cases = []
     for given in expect.load(path.read_text()):
-        title = f"{path.stem}/{given.pop('case').replace(' ', '-')}"
+        title = f"{path.stem}/{_slug(given.pop('case'))}"
         rows = given.pop("each", [None])
         for row in rows:
             try:
@@ -62,11 +67,16 @@ def load(path: Path) -> list[Case]:
     return cases
 
 
+def _slug(words: str) -> str:
+    """As it can stand on a command line."""
+    return re.sub(r"[^\w.]+", "-", words).strip("-")
+
+
 def _case(title: str, row: dict[str, Any] | None, given: dict[str, Any]) -> Case:
     if row is None:
         case = Case(title, **given)
     else:
-        case = Case(f"{title}-{next(iter(row.values()))}", names={"each": row}, **given)
+        case = Case(f"{title}-{_slug(next(iter(row.values())))}", names={"each": row}, **given)
     for step in case.steps:
         _check(step, case.names)
     return case

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from . import place
-from .driver import Absent, Driver, languages
+from .case import Case
+from .driver import languages
+from .lane import Lane, Lanes
 
 LANGUAGES = languages()
-REAL, PATIENCE = "--real", "--patience"
+REAL, PATIENCE, LANGUAGE = "--real", "--patience", "--language"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,46 +21,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(REAL, action="store_true", help="run what a real OpenStack can show, on one")
     seconds = "how long a driver may say nothing (default: %(default)s)"
     group.addoption(PATIENCE, type=float, default=60.0, metavar="SECONDS", help=seconds)
-    group.addoption("--language", action="append", help="only this; may be given again")
+    group.addoption(LANGUAGE, action="append", help="only this; may be given again")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "driver" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--language") or list(LANGUAGES)
-        metafunc.parametrize("driver", chosen, indirect=True, scope="session")
+    if "language" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption(LANGUAGE) or list(LANGUAGES)
+        metafunc.parametrize("language", chosen)
 
 
 @pytest.fixture(scope="session")
-def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
-    """A driver, built and running."""
-    try:
-        running = Driver(LANGUAGES[request.param].built())
-    except Absent as error:
-        pytest.skip(str(error))
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="session")
-def where(
-    request: pytest.FixtureRequest, driver: Driver, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[place.Place]:
-    """An oaktree for a driver alone, with clouds of its own."""
-    folder = tmp_path_factory.mktemp("place")
-    if request.config.getoption(REAL):
+def lanes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lanes]:
+    """Every driver, with what the chosen tests need of it, and an oaktree for it alone."""
+    config = request.config
+    settle = place.real if config.getoption(REAL) else place.embedded
+    if config.getoption(REAL):
         try:
-            made = place.real(folder)
+            place.devstack()
         except FileNotFoundError as error:
             pytest.exit(str(error), returncode=1)
-    else:
-        made = place.embedded(folder)
+    needed: dict[str, list[Case]] = {}
+    for item in request.session.items:
+        called = getattr(item, "callspec", None)
+        if called is not None and {"language", "case"} <= called.params.keys():
+            needed.setdefault(called.params["language"], []).append(called.params["case"])
+    made = Lanes(
+        {
+            language: Lane(
+                LANGUAGES[language],
+                [case for case in cases if case.real or not config.getoption(REAL)],
+                partial(settle, tmp_path_factory.mktemp(language)),
+                config.getoption(PATIENCE),
+            )
+            for language, cases in needed.items()
+        }
+    )
     yield made
-    made.close()
+    made.stop()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or os.environ.get("PYTEST_XDIST_WORKER"):
+    if reporter is None:
         return
     count = {kind: len(found) for kind, found in reporter.stats.items()}
     failed = count.get("failed", 0) + count.get("error", 0)

@@ -19,7 +19,6 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).resolve().parent
-BUILDS = FOLDER.parent / ".tools" / "conformance"
 
 
 class Absent(Exception):
@@ -30,38 +29,38 @@ class Absent(Exception):
 class Language:
     """A driver as its `driver.yaml` describes it.
 
-    `build` makes the driver, and `run` is it. Both run in the folder of this file, and know
-    ${PYTHON}, this interpreter, and ${OUT}, the full path of a folder to build into. A build that
-    prints `skipped: WHY` says what this machine lacks. `known_failing` is why, by case.
+    `build` makes the driver, and `run` is it, with `env` added to its environment. Both run in the
+    folder conformance/ of the checkout that the client is taken from, and know ${PYTHON}, this
+    interpreter, and ${OUT}, the full path of a folder to build into. A build that prints
+    `skipped: WHY` says what this machine lacks. `known_failing` is why, by case.
     """
 
     name: str
     run: list[str]
     build: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
     known_failing: dict[str, str] = field(default_factory=dict)
 
-    def built(self, out: Path | None = None, options: str = "") -> list[str]:
-        """The command to run it, once it is built. Absent where this machine cannot build it,
-        CalledProcessError where that fails.
-
-        options: for ${OPTIONS} in `build`, of a driver that is not the usual one.
-        """
-        out = out or BUILDS / self.name
+    def start(self, root: Path = FOLDER.parent) -> Driver:
+        """A driver that runs, of the client in a checkout. Absent where this machine cannot build
+        it, CalledProcessError where that fails."""
+        out = root / ".tools" / "conformance" / self.name
         out.mkdir(parents=True, exist_ok=True)
-        known = {"${OUT}": str(out), "${PYTHON}": sys.executable, "${OPTIONS}": options}
+        folder = root / FOLDER.name
+        known = {"${OUT}": str(out), "${PYTHON}": sys.executable}
 
         def filled(words: list[str]) -> list[str]:
             for name, value in known.items():
                 words = [word.replace(name, value) for word in words]
-            return [word for word in words if word]
+            return words
 
         if self.build:
             said = subprocess.run(
-                filled(self.build), cwd=FOLDER, check=True, stdout=subprocess.PIPE, text=True
+                filled(self.build), cwd=folder, check=True, stdout=subprocess.PIPE, text=True
             ).stdout
             if said.startswith("skipped: "):
                 raise Absent(f"{self.name} is not run: {said.removeprefix('skipped: ').strip()}")
-        return filled(self.run)
+        return Driver(filled(self.run), folder, self.env)
 
 
 def languages() -> dict[str, Language]:
@@ -95,11 +94,11 @@ class Asked:
 class Driver:
     """A driver that runs; it is used from one thread."""
 
-    def __init__(self, command: list[str], env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, command: list[str], folder: Path, env: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
             command,
-            cwd=FOLDER,
-            env={**os.environ, **(env or {})},
+            cwd=folder,
+            env={**os.environ, **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -129,7 +128,7 @@ class Driver:
             raise Silent("the driver has ended") from None
         return asked
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End it."""
         assert self._process.stdin is not None
         self._process.stdin.close()

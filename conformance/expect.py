@@ -72,22 +72,32 @@ def _tags(value: Any) -> Iterator[Tag]:
         yield from _tags(one)
 
 
-def fill(value: Any, names: Names) -> Any:
-    """The value with what stands for ${…}. KeyError for a name there is not."""
+def fill(value: Any, names: Names, *, lenient: bool = False) -> Any:
+    """The value with what stands for ${…}. KeyError for a name there is not, unless it is lenient:
+    then that stays as it is."""
     if isinstance(value, Tag):
-        filled = fill(value.value, names)
-        if value.name == "merge":
+        filled = fill(value.value, names, lenient=lenient)
+        if value.name == "merge" and all(isinstance(one, dict) for one in filled):
             return {key: one for mapping in filled for key, one in mapping.items()}
         return Tag(value.name, filled)
     if isinstance(value, dict):
-        return {fill(key, names): fill(one, names) for key, one in value.items()}
+        return {
+            fill(key, names, lenient=lenient): fill(one, names, lenient=lenient)
+            for key, one in value.items()
+        }
     if isinstance(value, list):
-        return [fill(one, names) for one in value]
+        return [fill(one, names, lenient=lenient) for one in value]
     if not isinstance(value, str):
         return value
+
+    def look_up(found: re.Match[str]) -> Any:
+        if lenient and found[1].partition(".")[0] not in names:
+            return found[0]
+        return _look_up(found[1], names)
+
     if whole := re.fullmatch(r"\$\{([^}]+)\}", value):
-        return _look_up(whole[1], names)
-    return re.sub(r"\$\{([^}]+)\}", lambda found: str(_look_up(found[1], names)), value)
+        return look_up(whole)
+    return re.sub(r"\$\{([^}]+)\}", lambda found: str(look_up(found)), value)
 
 
 def _look_up(path: str, names: Names) -> Any:

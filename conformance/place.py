@@ -43,6 +43,12 @@ class Place:
         self._clouds_yaml = clouds_yaml
         self._log = log
         self._process: subprocess.Popen[str] | None = None
+        self._was_started = False
+
+    @classmethod
+    def without_clouds(cls) -> Place:
+        """Only for what is scripted."""
+        return cls(Path(), Path(), {})
 
     def start(self) -> None:
         """Start its oaktree, or start it again on the same port."""
@@ -62,6 +68,7 @@ class Place:
         said = self._process.stdout.readline()
         assert said.startswith("oaktree serves on "), self._log.read_text()[-2000:]
         self.address = said.split()[-1]
+        self._was_started = True
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
         """End its oaktree."""
@@ -89,7 +96,7 @@ class Place:
 
     def restore(self) -> None:
         """Make it what it was at first, whatever a case did and however it ended."""
-        if self._process is None:
+        if self._process is None and self._was_started:
             self.start()
         if self.demo is None:
             return
@@ -125,14 +132,20 @@ def embedded(folder: Path) -> Place:
     return place
 
 
-def real(folder: Path) -> Place:
-    """The OpenStack that devstack/up started. FileNotFoundError if there is none."""
+def devstack() -> Path:
+    """The clouds.yaml of the OpenStack that devstack/up started. FileNotFoundError if there is
+    none."""
     clouds_yaml = Path(os.environ.get("DEVSTACK_DIR", "/tmp/oaktree-devstack")) / "clouds.yaml"
     if not clouds_yaml.exists():
         raise FileNotFoundError(
             f"no OpenStack to run on: there is no {clouds_yaml}; start one with `make devstack-up`,"
             " or name its folder in DEVSTACK_DIR"
         )
+    return clouds_yaml
+
+
+def real(folder: Path) -> Place:
+    """That OpenStack, in the project that tests share."""
     names = {
         "here": {"cloud": "devstack-other", "region": "RegionOne"},
         "image": "cirros",
@@ -140,6 +153,6 @@ def real(folder: Path) -> Place:
         "network": "private",
         "outside": "public",
     }
-    place = Place(clouds_yaml, folder / "oaktree.log", names)
+    place = Place(devstack(), folder / "oaktree.log", names)
     place.start()
     return place
