@@ -32,12 +32,12 @@ GENERATORS := buf.yaml buf.gen.yaml python/hatch_build.py tools/protoc-gen-grpc_
 REPORTS := .tools/reports
 PYTEST = mkdir -p $(REPORTS) && python -m pytest --junitxml=$(REPORTS)/$@.xml
 
-TESTS := test-tools test-plugin test-python test-server test-go
+TESTS := test-tools test-plugin test-python test-server test-go conformance
 CHECKS := lint lint-go breaking checkgenerate $(TESTS)
 
 .PHONY: all help demo check lint lint-style lint-types lint-proto lint-shell lint-tree format \
 	lint-go generate generate-go checkgenerate breaking release-image test $(TESTS) \
-	devstack-up devstack-test devstack-down bench dist clean
+	devstack-up devstack-test devstack-conformance devstack-down bench dist clean
 
 all: generate ## Build what this machine has the tools for
 
@@ -74,6 +74,7 @@ lint-tree: $(READY)
 
 lint-go: ## Check the Go client's style
 	go/with-go $@ ./lint
+	go/with-go $@ ../conformance/drivers/go/lint
 
 format: $(READY) ## Rewrite Python, Go and proto files in the one style
 	ruff check --fix .
@@ -121,11 +122,17 @@ test-go: $(GENERATED) ## Test the Go client
 	mkdir -p $(REPORTS)
 	OAKTREE=$(BIN)/oaktree go/with-go $@ ./test $(CURDIR)/$(REPORTS)/$@.xml
 
+conformance: $(GENERATED) ## Hold every client to the same cases, on the embedded clouds
+	$(PYTEST) conformance
+
 devstack-up: ## Start a real OpenStack on this machine: devstack/README.rst
 	devstack/up
 
 devstack-test: $(GENERATED) ## Test on the OpenStack that devstack-up started
 	$(PYTEST) devstack/tests
+
+devstack-conformance: $(GENERATED) ## Hold every client to what a real cloud can show, on that OpenStack
+	$(PYTEST) conformance/test_cases.py --real
 
 devstack-down: ## Stop that OpenStack
 	devstack/down

@@ -30,6 +30,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("language", chosen)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what a real cloud cannot show."""
+    if not config.getoption(REAL):
+        return
+    left_out = [item for item in items if not getattr(_case_of(item), "real", True)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _case_of(item: pytest.Item) -> Case | None:
+    called = getattr(item, "callspec", None)
+    return called.params.get("case") if called is not None else None
+
+
 @pytest.fixture(scope="session")
 def lanes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -44,14 +58,13 @@ def lanes(
             pytest.exit(str(error), returncode=1)
     needed: dict[str, list[Case]] = {}
     for item in request.session.items:
-        called = getattr(item, "callspec", None)
-        if called is not None and {"language", "case"} <= called.params.keys():
-            needed.setdefault(called.params["language"], []).append(called.params["case"])
+        if isinstance(item, pytest.Function) and (case := _case_of(item)):
+            needed.setdefault(str(item.callspec.params["language"]), []).append(case)
     made = Lanes(
         {
             language: Lane(
                 LANGUAGES[language],
-                [case for case in cases if case.real or not config.getoption(REAL)],
+                cases,
                 partial(settle, tmp_path_factory.mktemp(language)),
                 config.getoption(PATIENCE),
             )
