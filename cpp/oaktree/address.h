@@ -1,0 +1,28 @@
+#ifndef OAKTREE_ADDRESS_H_
+#define OAKTREE_ADDRESS_H_
+
+#include <absl/status/statusor.h>
+
+#include <string>
+
+namespace oaktree::internal {
+
+// An address, read.
+struct Endpoint {
+  // As the caller wrote it.
+  std::string address;
+  // As gRPC wants it.
+  std::string target;
+  // Whether the way never leaves this machine.
+  bool is_local = false;
+  // Whether TLS is spoken, where the caller gives no credentials.
+  bool is_secure = false;
+};
+
+// Reads host:port, http://host:port, https://host:port or unix:/path; INVALID_ARGUMENT for anything
+// else. TLS unless the address is local or begins with http://.
+absl::StatusOr<Endpoint> ParseAddress(const std::string& address);
+
+}  // namespace oaktree::internal
+
+#endif  // OAKTREE_ADDRESS_H_

@@ -1,0 +1,25 @@
+#include "oaktree/fields.h"
+
+#include <google/protobuf/descriptor.h>
+
+#include <utility>
+
+namespace oaktree::internal {
+
+std::string Text(const Message& message, const char* name) {
+  const auto* field = message.GetDescriptor()->FindFieldByName(name);
+  return field == nullptr ? std::string() : message.GetReflection()->GetString(message, field);
+}
+
+bool SetText(Message& message, const char* name, std::string text) {
+  const auto* field = message.GetDescriptor()->FindFieldByName(name);
+  if (field == nullptr) return false;
+  message.GetReflection()->SetString(&message, field, std::move(text));
+  return true;
+}
+
+const FieldDescriptor* ResultOf(const Message& response) {
+  return response.GetDescriptor()->FindFieldByNumber(1);
+}
+
+}  // namespace oaktree::internal

@@ -1,0 +1,37 @@
+#ifndef OAKTREE_PLACE_H_
+#define OAKTREE_PLACE_H_
+
+#include <absl/status/status.h>
+#include <google/protobuf/message.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+
+#include <memory>
+
+#include "oaktree/address.h"
+#include "oaktreemodel/v1/location.pb.h"
+
+namespace oaktree::internal {
+
+// Every call goes by its path and this one stub, whatever its messages are: so a resource adds no
+// template to be compiled, and a scope costs nothing to make.
+using Stub = grpc::TemplatedGenericStub<google::protobuf::Message, google::protobuf::Message>;
+
+// A channel, and where it leads.
+struct Connection {
+  Endpoint endpoint;
+  std::shared_ptr<grpc::Channel> channel;
+};
+
+// Where a scope's calls go, and on which connection. Never changes, so that threads may share it.
+struct Place {
+  std::shared_ptr<const Connection> connection;
+  oaktreemodel::v1::Location location;
+  // Why nothing can be asked here.
+  absl::Status refused;
+};
+
+}  // namespace oaktree::internal
+
+#endif  // OAKTREE_PLACE_H_
