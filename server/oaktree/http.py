@@ -37,6 +37,7 @@ ATTEMPTS = 3
 CONNECT_SECONDS = 10.0
 # A cloud that takes the connection and then says nothing. Some real calls take half a minute.
 READ_SECONDS = 60.0
+PIECE_BYTES = 1 << 17
 # How long what has no deadline waits for its turn.
 TURN_SECONDS = 60.0
 
@@ -269,8 +270,9 @@ class BoundedAdapter(TCPKeepAliveAdapter):
         try:
             response = super().send(request, *args, **kwargs)
             if not kwargs.get("stream"):
-                # Read here and not later in requests, so that a body can be cut, too.
-                _ = response.content
+                # Read here and not later in requests, so that a body can be cut, too; and not ten
+                # kilobytes at a time.
+                response._content = b"".join(response.iter_content(PIECE_BYTES))
             _refuse_leading_away(response)
             if response.status_code in (502, 504) and not _reads(request):
                 # Said by what stands before the service: its own answer is lost.

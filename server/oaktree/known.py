@@ -75,7 +75,7 @@ class Known:
             some = missing[start : start + CONFIRMED_AT_ONCE]
             for key, answer in (await self.each(some)).items():
                 if answer is not None:
-                    self._sort_in(answer, news)
+                    self._sort_in([answer], news)
                 elif key in self.things:
                     news.gone[key] = self.things[key]
         for key in news.gone:
@@ -90,12 +90,11 @@ class Known:
         fetch = self._listing.fetch(0, Turn.POLL)
         news, listed = News(fetch.asked), set[str]()
         async for page in fetch.read():
-            for one in page:
-                listed.add(one.id)
-                self._sort_in(one, news)
+            listed.update(one.id for one in page)
+            self._sort_in(page, news)
         news.asked = fetch.asked
         self.pages = len(fetch.pages)
-        return news, [key for key in {*self.things, *wanted} if key not in listed]
+        return news, list((self.things.keys() | wanted) - listed)
 
     async def _ask_what_changed(self, wanted: Collection[str]) -> tuple[News, list[str]] | None:
         """What is new by what the service says has changed; None where it is time for all."""
@@ -116,8 +115,7 @@ class Known:
             self._narrows = False
             return None
         async for some in slices(found):
-            for one in some:
-                self._sort_in(one, news)
+            self._sort_in(some, news)
         listed = {one.id for one in found}
         # What changed so lately should be listed again: not all that is deleted leaves word of it.
         missing = [
@@ -126,18 +124,20 @@ class Known:
         unknown = [key for key in wanted if key not in self.things and key not in listed]
         return news, missing + unknown
 
-    def _sort_in(self, one: Found, news: News) -> None:
-        known = self.things.get(one.id)
-        if known is one:
-            return
-        self._newest = max(self._newest, one.updated)
-        if _gone(one):
-            if known is not None:
-                news.gone[one.id] = known
-        elif known is None or (
-            one.wire != known.wire and one.status != self._reader.row.stub_status
-        ):
-            news.changed[one.id] = one
+    def _sort_in(self, things: Iterable[Found], news: News) -> None:
+        for one in things:
+            known = self.things.get(one.id)
+            if known is one:
+                continue
+            self._newest = max(self._newest, one.updated)
+            if _gone(one):
+                if known is not None:
+                    news.gone[one.id] = known
+            elif known is None or not self._same(one, known):
+                news.changed[one.id] = one
+
+    def _same(self, one: Found, known: Found) -> bool:
+        return one.wire == known.wire or one.status == self._reader.row.stub_status
 
     def _get(self, wanted: Iterable[str]) -> dict[str, Found | None]:
         found: dict[str, Found | None] = {}

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
+from weakref import WeakKeyDictionary
 
 import grpc
 import orjson
@@ -101,6 +102,7 @@ class Reader:
         self.descriptor = models.descriptor(row.noun)
         self.table = Table(self.descriptor, row.sdk, row.odd)
         self._fields = self.descriptor.fields_by_name
+        self._microversions: WeakKeyDictionary[proxy.Proxy, str | None] = WeakKeyDictionary()
         self._known = (
             self.table.keys | {*row.project_keys, row.zone_key, "links"}
             if row.base is None
@@ -126,6 +128,12 @@ class Reader:
         return content
 
     def _microversion(self, adapter: proxy.Proxy) -> str | None:
+        # openstacksdk goes through the catalog for each question.
+        if adapter not in self._microversions:
+            self._microversions[adapter] = self._find_microversion(adapter)
+        return self._microversions[adapter]
+
+    def _find_microversion(self, adapter: proxy.Proxy) -> str | None:
         if self.row.microversion is None:
             version: str | None = self.row.sdk._get_microversion(adapter)
         else:
