@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 
+from oaktreemodel._deadline import Deadline
 from oaktreemodel.errors import Unavailable
 
 # Bounds of a pause, in seconds. gRPC's own pauses between attempts to connect come on top, see
@@ -20,7 +21,7 @@ class Lasting:
     """One such call: how long it may still take, and how long to pause before the next time."""
 
     def __init__(self, timeout: float | None) -> None:
-        self._end = None if timeout is None else time.monotonic() + timeout
+        self._deadline = Deadline(timeout)
         self._begun = 0.0
         self._losses = 0
         self._heard = self._was_heard = False
@@ -34,7 +35,7 @@ class Lasting:
         """The seconds that are left; None for no end."""
         self._begun = time.monotonic()
         self._heard = False
-        return None if self._end is None else max(0.0, self._end - self._begun)
+        return self._deadline.left()
 
     def heard(self) -> None:
         """The server has said something: the address is right, and the call is one it can do."""
@@ -47,10 +48,9 @@ class Lasting:
         """
         if not self._was_heard:
             raise error
-        now = time.monotonic()
         # A server that is lost again and again is given more and more time.
-        self._losses = 1 if now - self._begun > LONGEST else self._losses + 1
+        lasted = time.monotonic() - self._begun
+        self._losses = 1 if lasted > LONGEST else self._losses + 1
         # At random, so that not all who lost it come back at once.
         most = min(LONGEST, SHORTEST * 2.0 ** min(self._losses + 1, 10))
-        pause = random.uniform(SHORTEST, most)
-        return self._heard, pause if self._end is None else min(pause, max(0.0, self._end - now))
+        return self._heard, self._deadline.shorten(random.uniform(SHORTEST, most))

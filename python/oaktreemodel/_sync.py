@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from oaktreemodel._address import Endpoint
+from oaktreemodel._attempts import Attempts
 from oaktreemodel._failures import Failures, OnFailure, from_call
 from oaktreemodel._lasting import Lasting
 from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
@@ -58,16 +59,36 @@ class Collection(Requests):
         method: grpc.UnaryStreamMultiCallable[Q, A],
         request: Q,
         timeout: float | None,
-        wait_for_ready: bool = False,
+        is_again: bool = False,
     ) -> Generator[A, None, None]:
-        call = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
-        try:
-            yield from call
-        except grpc.RpcError as error:
-            raise from_call(error, self._endpoint, request_id_of(request)) from error
-        finally:
-            # Also when the caller leaves its loop: Python closes this generator then.
-            call.cancel()
+        """Sent again while the server is away, until it tells something.
+
+        `is_again` is said of a call whose server was there: this one waits for it to come back.
+        """
+        attempts = Attempts(timeout)
+        while True:
+            left = attempts.begin()
+            try:
+                call = method(request, timeout=left, wait_for_ready=is_again)
+            except ValueError as error:
+                # So gRPC refuses a channel that was closed, here while this call had none open.
+                if not (is_again or attempts.is_again):
+                    raise
+                raise Cancelled("the client was closed", code=grpc.StatusCode.CANCELLED) from error
+            try:
+                for response in call:
+                    attempts.heard()
+                    yield response
+                return
+            except grpc.RpcError as error:
+                failed = from_call(error, self._endpoint, request_id_of(request))
+                pause = attempts.pause(failed)
+                if pause is None:
+                    raise failed from error
+            finally:
+                # Also when the caller leaves its loop: Python closes this generator then.
+                call.cancel()
+            time.sleep(pause)
 
     def _lasting(
         self, method: grpc.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
@@ -86,11 +107,6 @@ class Collection(Requests):
                 if is_news:
                     yield error
                 time.sleep(pause)
-            except ValueError as error:
-                # So gRPC refuses a channel that was closed, here while this call had none open.
-                if not lasting.is_again:
-                    raise
-                raise Cancelled("the client was closed", code=grpc.StatusCode.CANCELLED) from error
 
     def _list(
         self,

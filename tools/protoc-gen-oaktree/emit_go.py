@@ -42,7 +42,8 @@ def emit(model: Model) -> dict[str, str]:
     """Path to content, below go/."""
     return {
         "cloud.gen.go": _faces(model),
-        "oaktreemodel/v1/service_config.json": policy.service_config(model),
+        # grpc-go is an implementation of its own, and ends every stream.
+        "oaktreemodel/v1/service_config.json": policy.service_config(model, streams=True),
     }
 
 

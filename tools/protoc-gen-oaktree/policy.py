@@ -37,13 +37,18 @@ def may_retry(rpc: Rpc) -> bool:
     return rpc.is_read or rpc.verb == "Create"
 
 
-def service_config(model: Model) -> str:
-    """What gRPC is to do by itself, the same file for every language."""
+def service_config(model: Model, *, streams: bool = False) -> str:
+    """What gRPC is to do by itself.
+
+    With `streams` it sends streaming calls again, too. Not so in what stands on gRPC's C core: such
+    a stream never ends, not even at its deadline, when its server is lost and not back by the last
+    attempt. There the client itself sends them again, by the same policy.
+    """
     names = [
         {"service": service.full_name, "method": rpc.name}
         for service in model.services
         for rpc in service.rpcs
-        if may_retry(rpc)
+        if may_retry(rpc) and (streams or not rpc.proto.server_streaming)
     ]
     config = {"methodConfig": [{"name": names, "retryPolicy": RETRY_POLICY}]}
     return json.dumps(config, indent=2) + "\n"

@@ -84,12 +84,20 @@ def test_sync_and_aio_have_the_same_methods(
     assert methods("oaktreemodel/v1/widget_sync.py") == methods("oaktreemodel/v1/widget_aio.py")
 
 
+def retried(made: dict[str, str]) -> list[str]:
+    (entry,) = json.loads(made["oaktreemodel/v1/service_config.json"])["methodConfig"]
+    assert {one["service"] for one in entry["name"]} == {
+        "oaktreemodel.v1.RationService",
+        "oaktreemodel.v1.WidgetService",
+    }
+    assert entry["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+    return [one["method"] for one in entry["name"]]
+
+
 def test_reads_and_creates_are_retried_and_nothing_else(
     compile_tree: Callable[..., CodeGeneratorRequest],
 ) -> None:
-    config = json.loads(written(compile_tree)["oaktreemodel/v1/service_config.json"])
-    (entry,) = config["methodConfig"]
-    assert [one["method"] for one in entry["name"]] == [
+    assert retried(written(compile_tree, "go")) == [
         "GetRation",
         "GetForecast",
         "ListWidgets",
@@ -100,11 +108,18 @@ def test_reads_and_creates_are_retried_and_nothing_else(
         "GetWidgetManual",
         "ListWidgetOwners",
     ]
-    assert {one["service"] for one in entry["name"]} == {
-        "oaktreemodel.v1.RationService",
-        "oaktreemodel.v1.WidgetService",
-    }
-    assert entry["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+
+
+def test_the_c_core_retries_no_streams(
+    compile_tree: Callable[..., CodeGeneratorRequest],
+) -> None:
+    assert retried(written(compile_tree, "python")) == [
+        "GetRation",
+        "GetForecast",
+        "GetWidget",
+        "CreateWidget",
+        "GetWidgetManual",
+    ]
 
 
 def test_without_a_language_it_only_checks(
