@@ -17,6 +17,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from oaktree import wire
 from oaktree.budget import Turn
 from oaktree.errors import Refused, shutting_down
 from oaktree.http import Reach
@@ -51,6 +52,7 @@ class Fetch:
         # The whole list that was there when this one became whole.
         self.before: Fetch | None = None
         self._index: Index | None = None
+        self._batches: list[bytes] | None = None
 
     def usable(self, oldest: float) -> bool:
         """Whether it has, or will have, an answer that was requested no earlier than that."""
@@ -61,6 +63,14 @@ class Fetch:
     def progress(self) -> None:
         self._more.set()
         self._more = asyncio.Event()
+
+    def batches(self) -> list[bytes]:
+        """All of it as responses. Only of one that is whole."""
+        if self._batches is None:
+            end = wire.as_of(self.asked)
+            pages = ([found.wire for found in page] for page in self.pages)
+            self._batches = [batch for page in pages for batch in wire.batches(page, end)]
+        return self._batches
 
     def find(self, name: str) -> Found | None:
         """The one thing of that id, or else of that name; None if there is none, or not one."""

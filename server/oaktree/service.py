@@ -50,7 +50,12 @@ class Service(grpc.GenericRpcHandler):
     def _method(self, rpc: models.Rpc, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
         if rpc.streams:
             return grpc.unary_stream_rpc_method_handler(partial(self._stream, rpc, handler))
-        return grpc.unary_unary_rpc_method_handler(partial(self._unary, rpc, handler))
+
+        # gRPC looks at each call what kind of function this is, and at a partial for longest.
+        async def unary(data: bytes, context: Any) -> bytes:
+            return await self._unary(rpc, handler, data, context)
+
+        return grpc.unary_unary_rpc_method_handler(unary)
 
     def _call(self, rpc: models.Rpc, data: bytes, context: Any) -> Call:
         changes = rpc.changes
