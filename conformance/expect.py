@@ -46,7 +46,7 @@ TAGS = {
     "same": "equal wherever the same name stands; ${name} from then on",
     "between": "a number from the first to the second",
     "only": "a mapping with these keys and no others",
-    "unordered": "a list of these in any order",
+    "has": "a list with each of these, and maybe others",
     "text": "so many letters, for what is sent",
     "merge": "one mapping of several, for what is sent",
 }
@@ -154,17 +154,10 @@ def _by_tag(tag: Tag, actual: Any, names: Names, path: str) -> Iterator[str]:
         extra = sorted(actual.keys() - value.keys()) if isinstance(actual, dict) else []
         yield from (f"{path}.{key} is there: {shown(actual[key])}" for key in extra)
         yield from misfits(value, actual, names, path)
-    elif tag.name == "unordered":
-        if not isinstance(actual, list) or len(actual) != len(value):
-            yield f"{here} is {shown(actual)}, not a list of {len(value)}"
-            return
-        left = list(actual)
+    elif tag.name == "has":
         for wanted in value:
-            fitting = [one for one in left if fits(wanted, one, names)]
-            if not fitting:
-                yield f"{here} has nothing like {shown(wanted)} in {shown(left)}"
-                return
-            left.remove(fitting[0])
+            if not any(fits(wanted, one, names) for one in actual or ()):
+                yield f"{here} has nothing like {shown(wanted)}: {shown(actual)}"
 
 
 def fits(expected: Any, actual: Any, names: Names) -> bool:

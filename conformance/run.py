@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import time
 import uuid
@@ -11,6 +12,8 @@ from functools import partial
 from typing import Any
 
 import oaktreemodel
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.json_format import MessageToDict
 
 from . import api, expect
 from .case import Case
@@ -41,14 +44,31 @@ class Outcome:
         """Take a driver's line in. Failed if the driver could not make the call."""
         ((kind, value),) = line.items()
         if kind == "item":
-            self.items.append(value)
+            self.items.append(_read(value))
         elif kind == "failure":
-            self.failures.append(value)
+            self.failures.append(_read(value))
         elif kind in ("result", "error"):
-            setattr(self, kind, value)
+            setattr(self, kind, _read(value))
             self.over = True
         else:
             raise Failed(f"the driver broke: {value}")
+
+
+def _read(value: Any) -> Any:
+    """What a driver tells, with the details of errors as protobuf's JSON has them."""
+    if isinstance(value, list):
+        return [_read(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"type", "value"}:
+        url = f"type.googleapis.com/{value['type']}"
+        packed = AnyMessage(type_url=url, value=base64.b64decode(value["value"]))
+        try:
+            return MessageToDict(packed, preserving_proto_field_name=True)
+        except TypeError:
+            # A language's own.
+            return {"@type": url}
+    return {key: _read(one) for key, one in value.items()}
 
 
 @dataclass

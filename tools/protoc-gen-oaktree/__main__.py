@@ -6,13 +6,19 @@ The parameter `lang=python` says what to write; without it the tree is only chec
 import sys
 
 import emit_cpp
+import emit_cpp_driver
 import emit_go
 import emit_python
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from model import Model
 from rules import violations
 
-EMITTERS = {"cpp": emit_cpp.emit, "go": emit_go.emit, "python": emit_python.emit}
+EMITTERS = {
+    "cpp": emit_cpp.emit,
+    "cpp_driver": emit_cpp_driver.emit,
+    "go": emit_go.emit,
+    "python": emit_python.emit,
+}
 
 
 def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	oaktree "opendev.org/openstack/oaktree/go"
 )
@@ -121,11 +120,11 @@ func failure(err *oaktree.Error) any {
 	told["kinds"] = are
 	details := []any{}
 	for _, one := range err.Details {
-		packed, err := anypb.New(one)
+		value, err := proto.Marshal(one)
 		if err != nil {
 			log.Fatal(err)
 		}
-		details = append(details, shown(packed))
+		details = append(details, map[string]any{"type": proto.MessageName(one), "value": value})
 	}
 	told["details"] = details
 	if fields := err.Fields(); len(fields) > 0 {

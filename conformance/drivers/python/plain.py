@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from oaktreemodel import (
@@ -93,7 +93,7 @@ def _error(error: OaktreeError) -> dict[str, Any]:
     for name in ("message", "reason", "cloud", "region", "request_id"):
         told[name] = getattr(error, name)
     told |= {"code": error.code.name, "metadata": dict(error.metadata)}
-    told["details"] = [shown(_packed(one)) for one in error.details]
+    told["details"] = [_packed(one) for one in error.details]
     if isinstance(error, InvalidArgument):
         told["fields"] = error.fields
     if isinstance(error, QuotaExceeded):
@@ -106,7 +106,6 @@ def _error(error: OaktreeError) -> dict[str, Any]:
     return told
 
 
-def _packed(detail: Message) -> AnyMessage:
-    packed = AnyMessage()
-    packed.Pack(detail)
-    return packed
+def _packed(detail: Message) -> dict[str, str]:
+    value = base64.b64encode(detail.SerializeToString()).decode()
+    return {"type": detail.DESCRIPTOR.full_name, "value": value}

@@ -1,0 +1,97 @@
+#ifndef OAKTREE_CONFORMANCE_CALLS_H_
+#define OAKTREE_CONFORMANCE_CALLS_H_
+
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <oaktree/call_options.h>
+#include <oaktree/stream.h>
+#include <oaktree/v1/scope.h>
+
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "show.h"
+
+namespace driver {
+
+// A stream that is under way, so that it can be ended from outside.
+class Open {
+ public:
+  explicit Open(std::function<void()> cancel);
+  ~Open();
+  Open(const Open&) = delete;
+  Open& operator=(const Open&) = delete;
+
+  // Ends all that there are.
+  static void CancelAll();
+
+ private:
+  const std::function<void()> cancel_;
+};
+
+// A command that makes a call, and how to tell how it goes.
+class Job {
+ public:
+  explicit Job(Json command) : command_(std::move(command)) {}
+
+  // A value of the command; null if it has none of that name.
+  const Json& Get(const std::string& name) const;
+  void Tell(const std::string& kind, const Json& what) const;
+
+  oaktree::CallOptions options() const;
+
+  template <typename T>
+  T Request() const {
+    T request;
+    const auto read = google::protobuf::util::JsonStringToMessage(Text(Get("request")), &request);
+    if (!read.ok()) throw std::invalid_argument(read.ToString());
+    return request;
+  }
+
+  void Finish(const absl::Status& status, const Json& result = Json()) const {
+    if (status.ok()) {
+      Tell("result", result);
+    } else {
+      Tell("error", ShowError(status));
+    }
+  }
+
+  template <typename T>
+  void Finish(const absl::StatusOr<T>& answer) const {
+    if (answer.ok()) {
+      Tell("result", Show(*answer));
+    } else {
+      Finish(answer.status());
+    }
+  }
+
+  template <typename T>
+  void Finish(oaktree::Stream<T> stream) const {
+    const Open open([&stream] { stream.Cancel(); });
+    const auto most = static_cast<int>(Get("take").number_value());
+    Json last;
+    int count = 0;
+    for (const auto& one : stream) {
+      if (!one.ok()) return Finish(one.status());
+      last = Show(*one);
+      Tell("item", last);
+      if (++count == most) break;
+    }
+    Finish(absl::OkStatus(), Get("states").bool_value() ? last : Json());
+  }
+
+ private:
+  const Json command_;
+};
+
+using Call = std::function<void(const oaktree::Scope&, const Job&)>;
+
+// Every call there is, by collection and method: "servers.list". Generated.
+const std::map<std::string, Call>& Calls();
+
+}  // namespace driver
+
+#endif  // OAKTREE_CONFORMANCE_CALLS_H_

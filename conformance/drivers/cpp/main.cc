@@ -1,0 +1,110 @@
+// Makes the calls that the conformance suite asks for, through liboaktreemodel alone.
+
+#include <oaktree/client.h>
+#include <oaktreemodel/v1/location.pb.h>
+
+#include <iostream>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "calls.h"
+
+namespace driver {
+namespace {
+
+std::mutex output;
+
+std::mutex open_mutex;
+std::set<const std::function<void()>*> open_streams;
+
+}  // namespace
+
+Open::Open(std::function<void()> cancel) : cancel_(std::move(cancel)) {
+  const std::lock_guard lock(open_mutex);
+  open_streams.insert(&cancel_);
+}
+
+Open::~Open() {
+  const std::lock_guard lock(open_mutex);
+  open_streams.erase(&cancel_);
+}
+
+void Open::CancelAll() {
+  const std::lock_guard lock(open_mutex);
+  for (const auto* cancel : open_streams) (*cancel)();
+}
+
+const Json& Job::Get(const std::string& name) const {
+  static const Json none;
+  const auto& fields = command_.struct_value().fields();
+  const auto found = fields.find(name);
+  return found == fields.end() ? none : found->second;
+}
+
+void Job::Tell(const std::string& kind, const Json& what) const {
+  // Null, where nothing is said.
+  Json told = what;
+  if (told.kind_case() == Json::KIND_NOT_SET) told.set_null_value({});
+  const std::string line = Text(Object({{"id", Get("id")}, {kind, told}}));
+  const std::lock_guard lock(output);
+  std::cout << line << std::endl;
+}
+
+oaktree::CallOptions Job::options() const {
+  oaktree::CallOptions options;
+  if (Get("timeout").has_number_value()) {
+    options.timeout = absl::Seconds(Get("timeout").number_value());
+  }
+  if (Get("failures").bool_value()) {
+    options.on_failure = [this](const absl::Status& status) { Tell("failure", ShowError(status)); };
+  }
+  return options;
+}
+
+namespace {
+
+oaktree::Scope Where(const oaktree::Client& client, const Job& job) {
+  if (job.Get("cloud").has_string_value()) return client.cloud(job.Get("cloud").string_value());
+  if (!job.Get("at").has_struct_value()) return client;
+  oaktreemodel::v1::Location location;
+  const auto read = google::protobuf::util::JsonStringToMessage(Text(job.Get("at")), &location);
+  if (!read.ok()) throw std::invalid_argument(read.ToString());
+  return client.at(location);
+}
+
+void Make(const oaktree::Client& client, const Job& job) {
+  const auto name = job.Get("collection").string_value() + "." + job.Get("method").string_value() +
+                    (job.Get("states").bool_value() ? "_states" : "");
+  try {
+    Calls().at(name)(Where(client, job), job);
+  } catch (const std::exception& error) {
+    job.Tell("broken", Show(name + ": " + error.what()));
+  }
+}
+
+}  // namespace
+}  // namespace driver
+
+int main() {
+  std::optional<oaktree::Client> client;
+  for (std::string line; std::getline(std::cin, line);) {
+    driver::Json command;
+    if (!google::protobuf::util::JsonStringToMessage(line, &command).ok()) return 1;
+    driver::Job job(std::move(command));
+    if (const auto& address = job.Get("connect"); address.has_string_value()) {
+      client.emplace(address.string_value());
+      job.Finish(absl::OkStatus());
+    } else if (job.Get("close").bool_value()) {
+      // A client is closed with the last that holds it, and so by ending its streams.
+      client.reset();
+      driver::Open::CancelAll();
+      job.Finish(absl::OkStatus());
+    } else {
+      std::thread([client, job = std::move(job)] { driver::Make(*client, job); }).detach();
+    }
+  }
+  std::_Exit(0);
+}
