@@ -22,6 +22,8 @@ from oaktreemodel import v1
 Answer: TypeAlias = Message | Status | list[Any] | Callable[[Any, grpc.ServicerContext], Any]
 
 BOUND = 20.0
+# How many calls it answers at once.
+STREAMS = 32
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Oaktree:
     ) -> None:
         self.answers: dict[str, list[Answer]] = {}
         self.calls: dict[str, list[Call]] = {}
-        self.server = grpc.server(futures.ThreadPoolExecutor(8))
+        self.server = grpc.server(futures.ThreadPoolExecutor(STREAMS))
         for found in pkgutil.iter_modules(v1.__path__, "oaktreemodel.v1."):
             if found.name.endswith("_pb2_grpc"):
                 self._serve(importlib.import_module(found.name))

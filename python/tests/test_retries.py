@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
+import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import fake
 import grpc
 import oaktreemodel
+import oaktreemodel.aio
 import pytest
 from fake import Oaktree, servers, status
-from oaktreemodel import v1
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from oaktreemodel import _aio, _attempts, _sync, v1
+from oaktreemodel._attempts import Attempts
+from oaktreemodel._channel import service_config
 
 AWAY = status(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 FORBIDDEN = status(grpc.StatusCode.PERMISSION_DENIED, "POLICY_FORBIDS")
+STREAMS = [("list", "ListServers"), ("wait", "WaitServer"), ("watch", "WatchServers")]
+
+
+def start(client: Any, method: str) -> None:
+    """Make a streaming call, up to the first thing it tells."""
+    if method == "wait":
+        client.servers.wait("web", timeout=fake.BOUND)
+    else:
+        next(getattr(client.servers, method)(timeout=fake.BOUND))
 
 
 def test_reads_are_sent_again(client: Any, oaktree: Oaktree) -> None:
@@ -20,10 +40,26 @@ def test_reads_are_sent_again(client: Any, oaktree: Oaktree) -> None:
     assert len(oaktree.calls["GetServer"]) == 3
 
 
-def test_streams_are_sent_again_before_the_first_item(client: Any, oaktree: Oaktree) -> None:
-    oaktree.answer("ListServers", AWAY, [servers("a")])
+def test_lists_are_sent_again_before_the_first_item(client: Any, oaktree: Oaktree) -> None:
+    oaktree.answer("ListServers", AWAY, AWAY, AWAY, [servers("a")])
     assert [one.name for one in client.servers.list()] == ["a"]
+    assert len(oaktree.calls["ListServers"]) == 4
+
+
+def test_lists_are_not_sent_again_after_the_first_item(client: Any, oaktree: Oaktree) -> None:
+    oaktree.answer("ListServers", AWAY, [servers("a"), AWAY])
+    items = client.servers.list()
+    assert next(items).name == "a"
+    with pytest.raises(oaktreemodel.Unavailable):
+        next(items)
     assert len(oaktree.calls["ListServers"]) == 2
+
+
+def test_lists_are_not_sent_again_after_an_empty_batch(client: Any, oaktree: Oaktree) -> None:
+    oaktree.answer("ListServers", [servers(), AWAY])
+    with pytest.raises(oaktreemodel.Unavailable):
+        list(client.servers.list())
+    assert len(oaktree.calls["ListServers"]) == 1
 
 
 def test_creates_are_sent_again_with_their_id(client: Any, oaktree: Oaktree) -> None:
@@ -73,3 +109,173 @@ def test_what_would_fail_again_is_not_sent_again(client: Any, oaktree: Oaktree) 
     with pytest.raises(oaktreemodel.PermissionDenied):
         client.servers.get("web")
     assert len(oaktree.calls["GetServer"]) == 1
+
+
+@pytest.mark.parametrize(("method", "rpc"), STREAMS)
+def test_streams_give_up_as_other_calls_do(
+    client: Any, oaktree: Oaktree, method: str, rpc: str
+) -> None:
+    oaktree.answer(rpc, AWAY)
+    with pytest.raises(oaktreemodel.Unavailable) as caught:
+        start(client, method)
+    assert caught.value.reason == "SHUTTING_DOWN"
+    assert isinstance(caught.value.__cause__, grpc.RpcError)
+    assert len(oaktree.calls[rpc]) == 4
+
+
+@pytest.mark.parametrize(("method", "rpc"), STREAMS)
+def test_streams_that_would_fail_again_are_not_sent_again(
+    client: Any, oaktree: Oaktree, method: str, rpc: str
+) -> None:
+    oaktree.answer(rpc, FORBIDDEN)
+    with pytest.raises(oaktreemodel.PermissionDenied):
+        start(client, method)
+    assert len(oaktree.calls[rpc]) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "rpc", "answer"),
+    [
+        ("get", "GetServer", v1.GetServerResponse(server=v1.Server(id="1"))),
+        ("wait", "WaitServer", [v1.WaitServerResponse(server=v1.Server(id="1"))]),
+    ],
+)
+def test_a_delay_that_the_error_asks_for_is_not_heeded(
+    client: Any, oaktree: Oaktree, method: str, rpc: str, answer: Any
+) -> None:
+    patient = RetryInfo(retry_delay=Duration(seconds=3600))
+    oaktree.answer(rpc, status(grpc.StatusCode.UNAVAILABLE, "CLOUD_UNREACHABLE", patient), answer)
+    assert getattr(client.servers, method)("web", timeout=fake.BOUND).id == "1"
+    assert len(oaktree.calls[rpc]) == 2
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses that outlast every test."""
+    long = replace(_attempts.policy(), first=3600.0, longest=3600.0)
+    monkeypatch.setattr(_attempts, "policy", lambda: long)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_deadline_during_a_pause(client: Any, oaktree: Oaktree) -> None:
+    oaktree.answer("ListServers", AWAY)
+    with pytest.raises(oaktreemodel.DeadlineExceeded, match="it broke") as caught:
+        # Long enough for the first attempt to be answered.
+        list(client.servers.list(timeout=3))
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert len(oaktree.calls["ListServers"]) == 1
+
+
+def test_closing_the_client_during_a_pause(
+    oaktree: Oaktree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oaktree.answer("ListServers", AWAY)
+    client = oaktreemodel.connect(oaktree.address)
+    monkeypatch.setattr(_sync, "time", SimpleNamespace(sleep=lambda pause: client.close()))
+    with pytest.raises(oaktreemodel.Cancelled):
+        list(client.servers.list())
+    assert len(oaktree.calls["ListServers"]) == 1
+
+
+def test_closing_the_async_client_during_a_pause(
+    oaktree: Oaktree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oaktree.answer("ListServers", AWAY)
+
+    async def close() -> None:
+        client = oaktreemodel.aio.connect(oaktree.address)
+        monkeypatch.setattr(_aio, "asyncio", SimpleNamespace(sleep=lambda pause: client.close()))
+        with pytest.raises(oaktreemodel.Cancelled):
+            [item async for item in client.servers.list()]
+
+    asyncio.run(close())
+    assert len(oaktree.calls["ListServers"]) == 1
+
+
+def test_cancelling_an_async_list_during_a_pause(
+    oaktree: Oaktree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oaktree.answer("ListServers", AWAY)
+
+    async def cancel() -> None:
+        pausing = asyncio.Event()
+
+        async def pause(seconds: float) -> None:
+            pausing.set()
+            await asyncio.sleep(fake.BOUND)
+
+        monkeypatch.setattr(_aio, "asyncio", SimpleNamespace(sleep=pause))
+        async with oaktreemodel.aio.connect(oaktree.address) as client:
+            task = asyncio.ensure_future(anext(client.servers.list()))
+            await asyncio.wait_for(pausing.wait(), fake.BOUND)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancel())
+    assert len(oaktree.calls["ListServers"]) == 1
+
+
+def test_a_client_that_is_closed_before_is_the_callers_mistake(oaktree: Oaktree) -> None:
+    client = oaktreemodel.connect(oaktree.address)
+    items = client.servers.list()
+    client.close()
+    with pytest.raises(ValueError, match="closed"):
+        next(items)
+
+
+def pauses(attempts: Attempts) -> list[float]:
+    away = oaktreemodel.Unavailable("away", code=grpc.StatusCode.UNAVAILABLE)
+    made = []
+    attempts.begin()
+    while (pause := attempts.pause(away)) is not None:
+        made.append(pause)
+        attempts.begin()
+    return made
+
+
+def test_streams_are_sent_again_by_the_policy_that_grpc_has() -> None:
+    (entry,) = json.loads(service_config())["methodConfig"]
+    assert not [one for one in entry["name"] if one["method"].startswith(("List", "Wait", "Watch"))]
+    told, policy = entry["retryPolicy"], _attempts.policy()
+    assert policy.attempts == told["maxAttempts"]
+    assert datetime.timedelta(seconds=policy.first) == read(told["initialBackoff"])
+    assert datetime.timedelta(seconds=policy.longest) == read(told["maxBackoff"])
+    assert policy.multiplier == told["backoffMultiplier"]
+    assert policy.codes == set(told["retryableStatusCodes"])
+
+
+def read(duration: str) -> datetime.timedelta:
+    message = Duration()
+    message.FromJsonString(duration)
+    return message.ToTimedelta()
+
+
+def test_pauses_grow_and_vary_as_those_of_grpc(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = replace(_attempts.policy(), attempts=5, first=0.5, longest=3.0, multiplier=2)
+    monkeypatch.setattr(_attempts, "policy", lambda: policy)
+    runs = [pauses(Attempts(None)) for _ in range(200)]
+    for number, usual in enumerate([0.5, 1.0, 2.0, 3.0]):
+        column = [run[number] for run in runs]
+        assert all(0.8 * usual <= pause <= 1.2 * usual for pause in column)
+        assert len(set(column)) > 100
+    assert {len(run) for run in runs} == {4}
+
+
+def test_no_pause_of_a_stream_outlasts_its_deadline() -> None:
+    attempts = Attempts(0)
+    attempts.begin()
+    away = oaktreemodel.Unavailable("away", code=grpc.StatusCode.UNAVAILABLE)
+    assert attempts.pause(away) == 0
+    with pytest.raises(oaktreemodel.DeadlineExceeded):
+        attempts.begin()
+
+
+def test_all_attempts_of_a_stream_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    attempts = Attempts(60)
+    assert attempts.begin() == 60
+    now += 45
+    assert attempts.begin() == 15
+    assert Attempts(None).begin() is None
