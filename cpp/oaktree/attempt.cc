@@ -10,8 +10,7 @@ absl::Status Prepare(const Place& place, Message& request) {
   const auto* reflection = request.GetReflection();
   const auto* location = request.GetDescriptor()->FindFieldByName("location");
   if (reflection->GetMessage(request, location).ByteSizeLong() > 0) {
-    return absl::InvalidArgumentError(
-        "the request has a location, and so has the scope; give one");
+    return absl::InvalidArgumentError("the request has a location, and so has the scope; give one");
   }
   reflection->MutableMessage(&request, location)->CopyFrom(place.location);
   return absl::OkStatus();

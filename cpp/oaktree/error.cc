@@ -77,8 +77,7 @@ absl::Status FromStatus(const google::rpc::Status& said, const std::string& requ
   absl::Status made(code, said.message().empty() ? absl::StatusCodeToString(code) : said.message());
   for (const auto& one : said.details()) {
     const auto& url = one.type_url();
-    made.SetPayload(absl::StrCat(kPrefix, url.substr(url.rfind('/') + 1)),
-                    absl::Cord(one.value()));
+    made.SetPayload(absl::StrCat(kPrefix, url.substr(url.rfind('/') + 1)), absl::Cord(one.value()));
   }
   if (!request_id.empty()) {
     details::RequestInfo info;

@@ -55,8 +55,8 @@ struct Error {
 // status has none of this type.
 template <typename Message>
 std::optional<Message> Detail(const absl::Status& status) {
-  const auto payload = status.GetPayload(
-      absl::StrCat("type.googleapis.com/", Message::descriptor()->full_name()));
+  const auto payload =
+      status.GetPayload(absl::StrCat("type.googleapis.com/", Message::descriptor()->full_name()));
   Message message;
   if (!payload || !message.ParseFromString(std::string(*payload))) return std::nullopt;
   return message;

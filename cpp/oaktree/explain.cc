@@ -3,6 +3,7 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
 
 namespace oaktree::internal {
 namespace {
@@ -12,8 +13,8 @@ constexpr struct {
   const char* sign;
   const char* meaning;
 } kSigns[] = {
-    {"wrong_version_number", "it does not speak TLS; if that is meant, write http://"},
-    {"certificate_verify_failed",
+    {"wrong version number", "it does not speak TLS; if that is meant, write http://"},
+    {"certificate verify failed",
      "its certificate is not trusted; give credentials that know its authority"},
     {"hostname verification", "its certificate is for another host name"},
     {"lookup", "there is no such host"},
@@ -35,7 +36,8 @@ std::string Explain(const absl::Status& status, const Endpoint& at) {
                         message, ")");
   }
   if (!absl::IsUnavailable(status)) return std::string(message);
-  const std::string words = absl::AsciiStrToLower(message);
+  // One library for TLS writes its words with underscores, another with spaces.
+  const std::string words = absl::StrReplaceAll(absl::AsciiStrToLower(message), {{"_", " "}});
   if (!absl::StrContains(words, "failed to connect") && !absl::StrContains(words, "resol")) {
     return absl::StrCat("the connection to ", at.address, " broke (", message, ")");
   }

@@ -135,8 +135,8 @@ std::unique_ptr<Feed> List(std::shared_ptr<const Place> place, const char* path,
 std::unique_ptr<Feed> Wait(std::shared_ptr<const Place> place, const char* path,
                            std::unique_ptr<Message> request, std::unique_ptr<Message> response,
                            const CallOptions& options) {
-  return std::make_unique<WaitFeed>(std::move(place), path, std::move(request),
-                                    std::move(response), options);
+  return std::make_unique<WaitFeed>(std::move(place), path, std::move(request), std::move(response),
+                                    options);
 }
 
 std::unique_ptr<Feed> Watch(std::shared_ptr<const Place> place, const char* path,

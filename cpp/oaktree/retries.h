@@ -10,8 +10,8 @@ namespace oaktree::internal {
 
 // When a stream is asked for again that has told nothing yet: one that has begun would tell its
 // items twice. gRPC does that by itself for calls that answer at once. Of streams that it may send
-// again, its core loses the end when a connection breaks with many open, so that they would hang for
-// ever.
+// again, its core loses the end when a connection breaks with many open, so that they would hang
+// for ever.
 class Retries {
  public:
   bool is_first() const { return count_ == 1; }

@@ -19,8 +19,8 @@ class Feed {
  public:
   virtual ~Feed() = default;
 
-  // Goes on to the next item, to be swapped out of where it is; of a watch, to the next event, which
-  // may have none. False at the end; status() says then how it ended.
+  // Goes on to the next item, to be swapped out of where it is; of a watch, to the next event,
+  // which may have none. False at the end; status() says then how it ended.
   virtual bool Next(google::protobuf::Message*& item, AnyEvent* event) = 0;
 
   virtual absl::Status status() const = 0;
