@@ -43,7 +43,7 @@ class Language:
 
     def start(self, root: Path = FOLDER.parent) -> Driver:
         """A driver that runs, of the client in a checkout. Absent where this machine cannot build
-        it, CalledProcessError where that fails."""
+        it, RuntimeError where that fails."""
         out = root / ".tools" / "conformance" / self.name
         out.mkdir(parents=True, exist_ok=True)
         folder = root / FOLDER.name
@@ -55,11 +55,14 @@ class Language:
             return words
 
         if self.build:
-            said = subprocess.run(
-                filled(self.build), cwd=folder, check=True, stdout=subprocess.PIPE, text=True
-            ).stdout
-            if said.startswith("skipped: "):
-                raise Absent(f"{self.name} is not run: {said.removeprefix('skipped: ').strip()}")
+            built = subprocess.run(filled(self.build), cwd=folder, capture_output=True, text=True)
+            if built.returncode:
+                raise RuntimeError(
+                    f"the driver of {self.name} is not built: {built.stderr[-3000:]}"
+                )
+            if built.stdout.startswith("skipped: "):
+                why = built.stdout.removeprefix("skipped: ").strip()
+                raise Absent(f"{self.name} is not run: {why}")
         return Driver(filled(self.run), folder, self.env)
 
 
