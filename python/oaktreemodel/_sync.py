@@ -84,7 +84,11 @@ class Collection(Requests):
                 failed = from_call(error, self._endpoint, request_id_of(request))
                 pause = attempts.pause(failed)
                 if pause is None:
-                    raise failed from error
+                    try:
+                        raise failed from error
+                    finally:
+                        # Its traceback holds this frame, and what its callers hold.
+                        del failed
             finally:
                 # Also when the caller leaves its loop: Python closes this generator then.
                 call.cancel()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import fake
@@ -148,6 +150,40 @@ def test_dropping_a_generator_cancels_the_call(oaktree: Oaktree) -> None:
         del items
         gc.collect()
         assert oaktree.only_call("ListServers").over.wait(fake.BOUND)
+
+
+@pytest.fixture
+def no_gc() -> Iterator[None]:
+    """Things go when nothing holds them, or not at all."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_gc")
+def test_an_error_is_in_no_cycle_with_its_traceback(oaktree: Oaktree) -> None:
+    oaktree.answer("ListServers", [status(grpc.StatusCode.NOT_FOUND)])
+    with oaktreemodel.connect(oaktree.address) as client:
+        try:
+            next(client.servers.list())
+        except oaktreemodel.NotFound as error:
+            held = weakref.ref(error)
+        assert held() is None
+
+
+@pytest.mark.usefixtures("no_gc")
+def test_an_error_of_asyncio_is_in_no_cycle_either(oaktree: Oaktree) -> None:
+    oaktree.answer("ListServers", [status(grpc.StatusCode.NOT_FOUND)])
+
+    async def fail() -> None:
+        async with oaktreemodel.aio.connect(oaktree.address) as client:
+            try:
+                await anext(client.servers.list())
+            except oaktreemodel.NotFound as error:
+                held = weakref.ref(error)
+            assert held() is None
+
+    asyncio.run(fail())
 
 
 def test_a_list_nobody_iterates_over_calls_nobody(client: Any, oaktree: Oaktree) -> None:
