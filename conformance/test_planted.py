@@ -21,6 +21,8 @@ CASES = {case.name: case for case in load_all()}
 PATIENCE = 4.0
 
 
+# The cases run meanwhile: building takes the processor, and they wait for the most part.
+@pytest.mark.usefixtures("lanes")
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug['language']}: {bug['bug']}")
 def test_a_bug_is_found(bug: dict[str, Any], tmp_path: Path) -> None:
     _copy(bug, tmp_path)
@@ -39,6 +41,8 @@ def _copy(bug: dict[str, Any], root: Path) -> None:
     shutil.copytree(FOLDER / "drivers", root / FOLDER.name / "drivers")
     client = Path(bug["file"]).parts[0]
     shutil.copytree(FOLDER.parent / client, root / client)
+    for part in ("proto", "third_party", "tools"):
+        (root / part).symlink_to(FOLDER.parent / part)
     changed = root / bug["file"]
     source = changed.read_text()
     assert source.count(bug["old"]) == 1, f"{bug['file']} has changed: plant the bug anew"
