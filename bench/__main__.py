@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import (
     cached,
+    clients,
     connecting,
     creating,
     latency,
@@ -29,6 +30,7 @@ MEASURES = {
         starting,
         lists,
         cached,
+        clients,
         polling,
         latency,
         waiting,

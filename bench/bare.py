@@ -22,7 +22,7 @@ import grpc
 import uvloop
 from oaktree.server import OPTIONS
 
-from bench.processes import Process, running
+from bench.processes import PYTHON, Process, running
 
 GET, LIST, WATCH = "/bench/Get", "/bench/List", "/bench/Watch"
 
@@ -71,7 +71,7 @@ def bare(**answers: list[bytes]) -> Iterator[tuple[Process, str]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answers"
         path.write_bytes(pickle.dumps(answers))
-        with running(["-m", "bench.bare", str(path)], "bare serves on") as process:
+        with running([*PYTHON, "bench.bare", str(path)], "bare serves on") as process:
             yield process, process.ready.split()[-1]
 
 

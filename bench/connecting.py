@@ -16,7 +16,7 @@ import openstack
 from oaktreemodel import Client
 from openstack.config import OpenStackConfig
 
-from bench.processes import Process, cheap_cloud, oaktree, running
+from bench.processes import PYTHON, Process, cheap_cloud, oaktree, running
 from bench.result import Result
 
 CLOUDS = 50
@@ -42,7 +42,7 @@ def measure() -> Iterator[Result]:
         for what in ("flavors", "servers"):
             with oaktree(path) as (process, address), oaktreemodel.connect(address) as client:
                 ours = _first_requests(process, partial(_list, client, what))
-            with running(["-m", "bench.connecting", str(path), what], "ready") as process:
+            with running([*PYTHON, "bench.connecting", str(path), what], "ready") as process:
                 peer = _first_requests(process, process.say)
             for cost, unit, mine, other in zip(
                 ("memory", "time"), ("KiB", "ms"), ours, peer, strict=True

@@ -20,6 +20,8 @@ import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+# How a module of this interpreter is run as a program.
+PYTHON = (sys.executable, "-W", "ignore", "-m")
 # Long enough for ten thousand servers to be made up on a busy machine.
 PATIENCE_SECONDS = 120.0
 
@@ -57,7 +59,7 @@ class Process:
 def running(command: Sequence[str], ready: str) -> Iterator[Process]:
     """A process, from the line that begins with `ready` to the end of the block."""
     started = subprocess.Popen(
-        [sys.executable, "-W", "ignore", *command],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -85,7 +87,14 @@ def clouds(servers: int) -> Iterator[Path]:
     """The embedded clouds with so many servers in each region; their clouds.yaml."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clouds.yaml"
-        command = ["-m", "oaktree.democloud", "--clouds-yaml", str(path), "--servers", str(servers)]
+        command = [
+            *PYTHON,
+            "oaktree.democloud",
+            "--clouds-yaml",
+            str(path),
+            "--servers",
+            str(servers),
+        ]
         with running(command, "democloud ready"):
             yield path
 
@@ -95,7 +104,7 @@ def cheap_cloud(*options: str) -> Iterator[tuple[Process, Path]]:
     """bench.cloud, and its clouds.yaml."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clouds.yaml"
-        command = ["-m", "bench.cloud", "--clouds-yaml", str(path), *options]
+        command = [*PYTHON, "bench.cloud", "--clouds-yaml", str(path), *options]
         with running(command, "cloud ready") as process:
             yield process, path
 
@@ -112,7 +121,7 @@ def admin(path: Path, method: str, what: str, body: Any = None) -> Any:
 @contextmanager
 def oaktree(path: Path, listen: str = "127.0.0.1:0") -> Iterator[tuple[Process, str]]:
     """An oaktree that serves them, and its address."""
-    command = ["-m", "oaktree.cli", "serve", "--clouds", str(path), "--listen", listen]
+    command = [*PYTHON, "oaktree.cli", "serve", "--clouds", str(path), "--listen", listen]
     with running([*command, "--log-level", "warning"], "oaktree serves on") as process:
         yield process, process.ready.split()[-1]
 

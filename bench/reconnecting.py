@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 from oaktreemodel.v1 import location_pb2, server_pb2, server_pb2_grpc
 
-from bench.processes import clouds, oaktree, running
+from bench.processes import PYTHON, clouds, oaktree, running
 from bench.result import Result
 
 CLIENTS = 5_000
@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 60.0
 def measure() -> Iterator[Result]:
     with clouds(0) as path, ExitStack() as first:
         _, address = first.enter_context(oaktree(path))
-        with running(["-m", "bench.reconnecting", address], "open") as clients:
+        with running([*PYTHON, "bench.reconnecting", address], "open") as clients:
             first.close()
             with oaktree(path, listen=address):
                 lost = int(clients.say("how many are lost?"))

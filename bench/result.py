@@ -29,7 +29,7 @@ class Result:
         pairs: Sequence[tuple[float, float]],
         unit: str,
         *,
-        goal: float,
+        goal: float | None = None,
         at_most: bool = False,
     ) -> Result:
         """Of a value and its peer's, measured in turns."""
@@ -70,3 +70,17 @@ class Result:
             bound = "at most" if self.at_most else "at least"
             said += f", goal {bound} {self.goal:g}: {'holds' if self.holds else 'MISSED'}"
         return said
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What is not measured here, and why not."""
+
+    name: str
+    why: str
+
+    def row(self) -> dict[str, object]:
+        return {"name": self.name, "skipped": self.why}
+
+    def line(self) -> str:
+        return f"{self.name}: skipped: {self.why}"

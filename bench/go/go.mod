@@ -1,0 +1,21 @@
+module opendev.org/openstack/oaktree/bench
+
+go 1.26.0
+
+require (
+	github.com/gophercloud/gophercloud/v2 v2.15.0
+	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
+	opendev.org/openstack/oaktree/go v0.0.0
+)
+
+require (
+	github.com/google/uuid v1.6.0 // indirect
+	golang.org/x/net v0.60.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
+	gopkg.in/yaml.v2 v2.4.0 // indirect
+)
+
+replace opendev.org/openstack/oaktree/go => ../../go
