@@ -48,6 +48,14 @@ class Call:
         location = self.request.location
         return await place_for(self.server.clouds.one(location), location)
 
+    def where(self) -> dict[str, str]:
+        """The cloud and region that the call is about; nothing if it is not about one."""
+        try:
+            place = self.server.clouds.one(self.request.location)
+        except Refused:
+            return {}
+        return {"cloud": place.cloud, "region": place.region}
+
     async def change(self, place: Place, work: Callable[[], Awaitable[bytes]]) -> bytes:
         """Runs what changes something. It goes on when its caller leaves, so that nothing stays
         half done, and runs once however often its request id comes."""

@@ -76,7 +76,7 @@ class Service(grpc.GenericRpcHandler):
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            await self._abort(context, rpc, error)
+            await self._abort(context, rpc, call, error)
             raise AssertionError from error  # abort does not return
         finally:
             Others.serving -= 1
@@ -99,15 +99,17 @@ class Service(grpc.GenericRpcHandler):
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except Exception as error:
-            await self._abort(context, rpc, error)
+            await self._abort(context, rpc, call, error)
         finally:
             Others.serving -= served
             if call is not None:
                 call.reach.cancel()
 
     @staticmethod
-    async def _abort(context: Any, rpc: models.Rpc, error: Exception) -> None:
+    async def _abort(context: Any, rpc: models.Rpc, call: Call | None, error: Exception) -> None:
         refused = translate(error)
+        if call is not None:
+            refused = refused.at(**call.where())
         # The message may quote a request or a cloud, and so what nobody else may read.
         LOG.info("%s: %s %s", rpc.name, refused.code.name, reason_word(refused.reason))
         LOG.debug("%s: %s", rpc.name, refused.message)
