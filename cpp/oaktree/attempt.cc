@@ -34,11 +34,12 @@ Attempt::~Attempt() {
   }
 }
 
-grpc::Status Attempt::Unary(const Connection& connection, const char* path, const Message& request,
+grpc::Status Attempt::Unary(Connection& connection, const char* path, const Message& request,
                             Message& response) {
   Stub stub(connection.channel);
   auto call = stub.PrepareUnaryCall(&context_, path, request, &queue_);
   call->StartCall();
+  const Registration registration(&connection.running, *this);
   grpc::Status status;
   call->Finish(&response, &status, this);
   Await();

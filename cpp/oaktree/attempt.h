@@ -20,7 +20,7 @@ using google::protobuf::Message;
 absl::Status Prepare(const Place& place, Message& request);
 
 // One call, made once. Ends when this does, at the latest.
-class Attempt {
+class Attempt final : public Cancellable {
  public:
   explicit Attempt(absl::Duration timeout);
   ~Attempt();
@@ -31,7 +31,7 @@ class Attempt {
   grpc::ClientContext& context() { return context_; }
 
   // Answers at once.
-  grpc::Status Unary(const Connection& connection, const char* path, const Message& request,
+  grpc::Status Unary(Connection& connection, const char* path, const Message& request,
                      Message& response);
 
   // Answers with a stream, to be read.
@@ -42,7 +42,7 @@ class Attempt {
   grpc::Status Finish();
 
   // From any thread.
-  void Cancel() { context_.TryCancel(); }
+  void Cancel() override { context_.TryCancel(); }
 
  private:
   using Call = grpc::ClientAsyncReaderWriter<Message, Message>;

@@ -48,9 +48,10 @@ std::shared_ptr<const Place> Connect(const std::string& address,
     credentials = where->is_secure ? grpc::SslCredentials(grpc::SslCredentialsOptions())
                                    : grpc::InsecureChannelCredentials();
   }
-  auto channel = grpc::CreateCustomChannel(where->target, credentials, Arguments(*where, given));
-  place->connection = std::make_shared<internal::Connection>(
-      internal::Connection{*std::move(where), std::move(channel)});
+  place->connection = std::make_shared<internal::Connection>();
+  place->connection->channel =
+      grpc::CreateCustomChannel(where->target, credentials, Arguments(*where, given));
+  place->connection->endpoint = *std::move(where);
   return place;
 }
 
@@ -75,6 +76,10 @@ Scope Client::at(const oaktreemodel::v1::Location& location) const {
   auto place = std::make_shared<Place>(*place_);
   place->location = location;
   return Scope(std::move(place));
+}
+
+void Client::Close() const {
+  if (place_->connection != nullptr) place_->connection->running.Close();
 }
 
 std::shared_ptr<grpc::Channel> Client::channel() const {

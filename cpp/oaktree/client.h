@@ -38,6 +38,10 @@ class Client : public Scope {
   // client.at(server.location()). An empty location is every place.
   Scope at(const oaktreemodel::v1::Location& location) const;
 
+  // Ends every call that is under way on this connection with a CANCELLED, and whatever is called
+  // later; from any thread. There is no need to, but where calls shall end before their time.
+  void Close() const;
+
   // The gRPC channel, for the stubs in oaktreemodel/v1/*.grpc.pb.h. Null if the address cannot be
   // read.
   std::shared_ptr<grpc::Channel> channel() const;

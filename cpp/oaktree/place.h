@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "oaktree/address.h"
+#include "oaktree/running.h"
 #include "oaktreemodel/v1/location.pb.h"
 
 namespace oaktree::internal {
@@ -18,15 +19,16 @@ namespace oaktree::internal {
 // template to be compiled, and a scope costs nothing to make.
 using Stub = grpc::TemplatedGenericStub<google::protobuf::Message, google::protobuf::Message>;
 
-// A channel, and where it leads.
+// A channel, where it leads, and what goes on there.
 struct Connection {
   Endpoint endpoint;
   std::shared_ptr<grpc::Channel> channel;
+  Running running;
 };
 
 // Where a scope's calls go, and on which connection. Never changes, so that threads may share it.
 struct Place {
-  std::shared_ptr<const Connection> connection;
+  std::shared_ptr<Connection> connection;
   oaktreemodel::v1::Location location;
   // Why nothing can be asked here.
   absl::Status refused;

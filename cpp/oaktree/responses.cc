@@ -17,7 +17,8 @@ Responses::Responses(std::shared_ptr<const Place> place, const char* path,
       request_(std::move(request)),
       response_(std::move(response)),
       timeout_(options.timeout.value_or(absl::InfiniteDuration())),
-      is_lasting_(is_lasting) {}
+      is_lasting_(is_lasting),
+      registration_(place_->connection ? &place_->connection->running : nullptr, *this) {}
 
 Responses::Told Responses::Next() {
   while (!has_ended_) {

@@ -21,7 +21,7 @@ namespace oaktree::internal {
 // The responses of a stream. It is asked for again while the server is away, until it tells
 // something; a lasting one, a wait or a watch, also when the server is lost afterwards. The call
 // begins at the first Next().
-class Responses {
+class Responses final : public Cancellable {
  public:
   enum class Told { kResponse, kLost, kEnd };
 
@@ -40,7 +40,7 @@ class Responses {
   const Place& place() const { return *place_; }
 
   // From any thread.
-  void Cancel();
+  void Cancel() override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -70,6 +70,8 @@ class Responses {
   std::condition_variable cancel_;
   bool is_cancelled_ = false;
   std::unique_ptr<Attempt> attempt_;
+  // The last, since it may be cancelled as soon as this is.
+  const Registration registration_;
 };
 
 }  // namespace oaktree::internal

@@ -159,6 +159,38 @@ TEST(Connecting, WithCredentialsOfOnesOwn) {
   EXPECT_TRUE(Told(Client("https://" + fake.address(), grpc::InsecureChannelCredentials())).ok());
 }
 
+TEST(Clients, EndWhatIsUnderWayWhenClosed) {
+  Fake fake;
+  fake.Set("GetServer", {Endless()});
+  fake.Set("ListServers", {Endless(Batch({"a"}))});
+  fake.Set("WaitServer", {Breaks(End(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "away"),
+                                 State(v1::STATE_PENDING)),
+                          Breaks(End(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "away"))});
+  const Client client(fake.address());
+  const auto servers = client.cloud("one").servers();
+  absl::Status got, waited, listed;
+  std::thread getter([&] { got = servers.Get("web").status(); });
+  std::thread waiter([&] { waited = servers.Wait("web").status(); });
+  std::thread lister([&] {
+    for (const auto& one : servers.List()) listed = one.status();
+  });
+  fake.Await("GetServer", 1);
+  fake.Await("WaitServer", 3);
+  fake.Await("ListServers", 1);
+  client.Close();
+  getter.join();
+  waiter.join();
+  lister.join();
+  EXPECT_TRUE(absl::IsCancelled(got)) << got;
+  EXPECT_TRUE(absl::IsCancelled(waited)) << waited;
+  EXPECT_TRUE(absl::IsCancelled(listed)) << listed;
+
+  EXPECT_TRUE(absl::IsCancelled(servers.Get("web").status()));
+  for (const auto& one : servers.List()) EXPECT_TRUE(absl::IsCancelled(one.status()));
+  EXPECT_EQ(fake.Calls("ListServers").size(), 1u);
+  Client("oak:port").Close();
+}
+
 TEST(Clients, AreSharedByThreads) {
   Fake fake;
   v1::GetServerResponse server;

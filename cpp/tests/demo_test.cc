@@ -61,8 +61,9 @@ TEST_F(Demo, MakesAServerAndWatchesItGo) {
 
 TEST_F(Demo, SaysWhatIsWrong) {
   const auto server = client_->cloud("nowhere").servers().Get("web");
-  EXPECT_TRUE(absl::IsNotFound(server.status())) << server.status();
+  EXPECT_TRUE(absl::IsInvalidArgument(server.status())) << server.status();
   EXPECT_EQ(Error(server.status()).reason, "CLOUD_UNKNOWN");
+  EXPECT_EQ(Error(server.status()).fields.count("location.cloud"), 1u);
 }
 
 }  // namespace

@@ -72,7 +72,8 @@ TEST(Waits, GoOnWhenOaktreeIsBack) {
   ASSERT_EQ(calls.size(), 3u);
   EXPECT_EQ(calls[0].Request<v1::WaitServerRequest>().name_or_id(), "web");
   EXPECT_EQ(calls[2].Request<v1::WaitServerRequest>().name_or_id(), "id");
-  EXPECT_LE(calls[2].left->count(), 3602);
+  // gRPC rounds up what it sends, and long times to coarse steps.
+  EXPECT_LE(calls[2].left->count(), 3700);
 }
 
 TEST(Waits, GoOnAtAnotherServer) {
