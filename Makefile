@@ -32,14 +32,15 @@ GENERATORS := buf.yaml buf.gen.yaml python/hatch_build.py tools/protoc-gen-grpc_
 REPORTS := .tools/reports
 PYTEST = mkdir -p $(REPORTS) && python -m pytest --junitxml=$(REPORTS)/$@.xml
 
-TESTS := test-tools test-plugin test-python test-server test-go conformance
-CHECKS := lint lint-go breaking checkgenerate $(TESTS)
+TESTS := test-tools test-plugin test-python test-server test-go test-cpp conformance
+CHECKS := lint lint-go lint-cpp breaking checkgenerate $(TESTS)
 
 .PHONY: all help demo check lint lint-style lint-types lint-proto lint-shell lint-tree format \
-	lint-go generate generate-go checkgenerate breaking release-image test $(TESTS) \
-	devstack-up devstack-test devstack-conformance devstack-down bench dist clean
+	lint-go lint-cpp generate generate-go checkgenerate breaking release-image test $(TESTS) \
+	devstack-up devstack-test devstack-conformance devstack-down bench dist \
+	cpp install distcheck clean
 
-all: generate ## Build what this machine has the tools for
+all: cpp generate ## Build what this machine has the tools for
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "%-15s %s\n", $$1, $$2 }'
@@ -76,11 +77,15 @@ lint-go: ## Check the Go client's style
 	go/with-go $@ ./lint
 	go/with-go $@ ../conformance/drivers/go/lint
 
+lint-cpp: ## Check the C++ client's style
+	cpp/with-cpp $@ ./lint
+
 format: $(READY) ## Rewrite Python, Go and proto files in the one style
 	ruff check --fix .
 	ruff format .
 	buf format -w
 	go/with-go $@ gofmt -w .
+	cpp/with-cpp $@ ./format
 
 generate: $(GENERATED) generate-go ## Write the code that follows from the proto tree
 
@@ -125,6 +130,11 @@ test-go: $(GENERATED) ## Test the Go client
 conformance: $(GENERATED) ## Hold every client to the same cases, on the embedded clouds
 	$(PYTEST) conformance
 
+# On the Python of the environment, which has what the generator needs, and its oaktree.
+test-cpp: $(GENERATED) ## Test the C++ client, from the making of a release to its use
+	mkdir -p $(REPORTS)
+	PYTHON=$(BIN)/python OAKTREE=$(BIN)/oaktree cpp/with-cpp $@ ./test $(CURDIR)/$(REPORTS)/$@.xml
+
 devstack-up: ## Start a real OpenStack on this machine: devstack/README.rst
 	devstack/up
 
@@ -145,7 +155,17 @@ dist: $(READY) ## Build wheels and sdists into dist/
 	python -m build --no-isolation --outdir dist python
 	python -m build --no-isolation --outdir dist server
 
+# Of the C++ library, once ./configure has made its Makefile; DESTDIR and its like go on to there.
+cpp: ## Build the C++ library, if ./configure found what it needs
+	+@if [ -e cpp/Makefile ]; then $(MAKE) -C cpp; fi
+
+install distcheck: ## Install the C++ library, or try a release of it
+	@[ -e cpp/Makefile ] || { echo "first: autoreconf -fi && ./configure --enable-cpp" >&2; exit 1; }
+	+$(MAKE) -C cpp $@
+
 clean: ## Remove everything that was made here
+	if [ -e cpp/Makefile ]; then $(MAKE) -C cpp distclean; fi
+	rm -rf cpp/configure cpp/aclocal.m4 cpp/autom4te.cache cpp/Makefile.in cpp/build-aux cpp/m4
 	rm -rf .tools dist python/oaktreemodel/v1 configure aclocal.m4 autom4te.cache config.mk \
 		config.log config.status
 	find . -name __pycache__ -prune -exec rm -rf {} +
