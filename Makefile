@@ -75,7 +75,6 @@ lint-tree: $(READY)
 
 lint-go: ## Check the Go client's style
 	go/with-go $@ ./lint
-	go/with-go $@ ../conformance/drivers/go/lint
 
 lint-cpp: ## Check the C++ client's style
 	cpp/with-cpp $@ ./lint
@@ -84,7 +83,7 @@ format: $(READY) ## Rewrite Python, Go and proto files in the one style
 	ruff check --fix .
 	ruff format .
 	buf format -w
-	go/with-go $@ gofmt -w .
+	go/with-go $@ gofmt -w . ../conformance/drivers/go ../bench/go
 	cpp/with-cpp $@ ./format
 
 generate: $(GENERATED) generate-go ## Write the code that follows from the proto tree
