@@ -26,6 +26,7 @@ GOAL = 1.2
 LANGUAGES = (
     ("Python", programs.python, None),
     ("Go", programs.go, GOAL),
+    ("C++", programs.cpp, GOAL),
 )
 Pairs = list[tuple[float, float]]
 

@@ -35,6 +35,12 @@ def go() -> list[str]:
     return _built("go", build, program)
 
 
+def cpp() -> list[str]:
+    """The C++ client's. Absent where what builds a C++ program with gRPC is not there."""
+    out = _OUT / "cpp"
+    return _built("bench/cpp", ["./build", str(out)], out / "clients")
+
+
 def _built(folder: str, build: list[str], program: Path) -> list[str]:
     program.parent.mkdir(parents=True, exist_ok=True)
     built = subprocess.run(build, cwd=ROOT / folder, stdout=subprocess.PIPE, text=True)
@@ -42,7 +48,7 @@ def _built(folder: str, build: list[str], program: Path) -> list[str]:
         raise RuntimeError(f"{program} is not built")
     skipped = [line for line in built.stdout.splitlines() if line.startswith("skipped: ")]
     if skipped:
-        raise Absent(skipped[-1].removeprefix("skipped: bench: "))
+        raise Absent(skipped[-1].removeprefix("skipped: ").removeprefix("bench: "))
     return [str(program)]
 
 
