@@ -17,21 +17,6 @@
 
 namespace driver {
 
-// A stream that is under way, so that it can be ended from outside.
-class Open {
- public:
-  explicit Open(std::function<void()> cancel);
-  ~Open();
-  Open(const Open&) = delete;
-  Open& operator=(const Open&) = delete;
-
-  // Ends all that there are.
-  static void CancelAll();
-
- private:
-  const std::function<void()> cancel_;
-};
-
 // A command that makes a call, and how to tell how it goes.
 class Job {
  public:
@@ -70,7 +55,6 @@ class Job {
 
   template <typename T>
   void Finish(oaktree::Stream<T> stream) const {
-    const Open open([&stream] { stream.Cancel(); });
     const auto most = static_cast<int>(Get("take").number_value());
     Json last;
     int count = 0;

@@ -6,7 +6,6 @@
 #include <iostream>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -17,25 +16,7 @@ namespace {
 
 std::mutex output;
 
-std::mutex open_mutex;
-std::set<const std::function<void()>*> open_streams;
-
 }  // namespace
-
-Open::Open(std::function<void()> cancel) : cancel_(std::move(cancel)) {
-  const std::lock_guard lock(open_mutex);
-  open_streams.insert(&cancel_);
-}
-
-Open::~Open() {
-  const std::lock_guard lock(open_mutex);
-  open_streams.erase(&cancel_);
-}
-
-void Open::CancelAll() {
-  const std::lock_guard lock(open_mutex);
-  for (const auto* cancel : open_streams) (*cancel)();
-}
 
 const Json& Job::Get(const std::string& name) const {
   static const Json none;
@@ -98,9 +79,7 @@ int main() {
       client.emplace(address.string_value());
       job.Finish(absl::OkStatus());
     } else if (job.Get("close").bool_value()) {
-      // A client is closed with the last that holds it, and so by ending its streams.
-      client.reset();
-      driver::Open::CancelAll();
+      client->Close();
       job.Finish(absl::OkStatus());
     } else {
       std::thread([client, job = std::move(job)] { driver::Make(*client, job); }).detach();
