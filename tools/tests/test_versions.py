@@ -9,6 +9,7 @@ PLACES = {
     "python/oaktreemodel/_version.py": r'^__version__ = "(.+)"$',
     "server/oaktree/__init__.py": r'^__version__ = "(.+)"$',
     "configure.ac": r"^AC_INIT\(\[oaktree\], \[(.+)\]\)$",
+    "cpp/configure.ac": r"^AC_INIT\(\[oaktreemodel\], \[(.+)\]\)$",
     # The newest is the first.
     "CHANGELOG.rst": r"^(\d+\.\d+\.\d+).*\n-+$",
 }
