@@ -9,11 +9,12 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from bench.processes import admin, clouds, oaktree
+from bench.processes import PYTHON, admin, clouds, oaktree
 from bench.result import Result
 
 SECONDS = 30
@@ -24,17 +25,13 @@ ONE_PAGE = 999
 # What others need for one who waits, as was measured: openstacksdk's wait_for_server asks every 5
 # seconds, gophercloud's WaitForStatus every second.
 OPENSTACKSDK, GOPHERCLOUD = 6, 30
+_CLIENTS = [*PYTHON, "bench.waiting"]
 
 
 @contextmanager
-def _clients(kind: str, address: str, ids: list[str]) -> Iterator[int]:
+def opened(command: Sequence[str], ids: Sequence[str]) -> Iterator[int]:
     """A process that opens a stream for each id at once and holds them; how many it could not."""
-    started = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "bench.waiting", kind, address],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert started.stdin is not None
     assert started.stdout is not None
     try:
@@ -44,21 +41,39 @@ def _clients(kind: str, address: str, ids: list[str]) -> Iterator[int]:
         if not line.startswith("open, but for"):
             raise RuntimeError(f"the clients did not open their streams: {line}")
         yield int(line.split()[-1])
+        if started.poll() is not None:
+            raise RuntimeError("the clients did not hold their streams")
     finally:
         started.terminate()
         started.wait(30)
 
 
-def _waits(servers: int, waiters: int) -> int:
-    """Requests in SECONDS while so many wait for servers that stay as they are."""
+@contextmanager
+def building(servers: int, waiters: int) -> Iterator[tuple[Path, list[str]]]:
+    """Clouds where so many of the servers never get ready: their clouds.yaml, and those' ids."""
     with clouds(servers) as path:
         ids = [server["id"] for server in admin(path, "GET", "east/servers")][:waiters]
         for identifier in ids:
             admin(path, "PATCH", f"east/servers/{identifier}", {"status": "BUILD"})
-        with oaktree(path) as (_, address), _clients("wait", address, ids):
-            admin(path, "DELETE", "calls")
-            time.sleep(SECONDS)
-            return sum(admin(path, "GET", "calls")["kinds"].values())
+        yield path, ids
+
+
+def requests(*paths: Path) -> list[int]:
+    """What each of some clouds is asked in the next SECONDS."""
+    for path in paths:
+        admin(path, "DELETE", "calls")
+    time.sleep(SECONDS)
+    return [sum(admin(path, "GET", "calls")["kinds"].values()) for path in paths]
+
+
+def _waits(servers: int, waiters: int) -> int:
+    """Requests in SECONDS while so many wait for servers that stay as they are."""
+    with (
+        building(servers, waiters) as (path, ids),
+        oaktree(path) as (_, address),
+        opened([*_CLIENTS, "wait", address], ids),
+    ):
+        return requests(path)[0]
 
 
 def measure() -> Iterator[Result]:
@@ -71,7 +86,7 @@ def measure() -> Iterator[Result]:
     with (
         clouds(0) as path,
         oaktree(path) as (_, address),
-        _clients("watch", address, [""] * STREAMS) as lost,
+        opened([*_CLIENTS, "watch", address], [""] * STREAMS) as lost,
     ):
         pass
     yield Result(f"watch: lost of {STREAMS} opened at once", lost, "streams", goal=0, at_most=True)

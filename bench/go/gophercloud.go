@@ -31,6 +31,8 @@ func compute(ctx context.Context, path string) (*gophercloud.ServiceClient, erro
 	return client, err
 }
 
+// listGophercloud goes page by page, which is gophercloud's cheapest way: AllPages, as in its
+// documentation, writes all of them as JSON once more to join them.
 func listGophercloud(path string) (lister, error) {
 	client, err := compute(context.Background(), path)
 	if err != nil {
@@ -39,7 +41,6 @@ func listGophercloud(path string) (lister, error) {
 	// It keeps nothing, so that what it tells is never old.
 	return func(ctx context.Context, _ time.Duration) (int, error) {
 		count := 0
-		// Page by page is its cheapest way: AllPages writes all of them as JSON once more.
 		err := servers.List(client, nil).EachPage(ctx, func(_ context.Context, page pagination.Page) (bool, error) {
 			found, err := servers.ExtractServers(page)
 			for _, server := range found {
