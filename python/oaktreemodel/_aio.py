@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -13,12 +12,12 @@ from google.protobuf.message import Message
 
 from oaktreemodel._address import Endpoint
 from oaktreemodel._attempts import Attempts
-from oaktreemodel._failures import Failures, OnFailure, from_call
+from oaktreemodel._failures import Failures, OnFailure, closed, ended, from_call
 from oaktreemodel._lasting import Lasting
 from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
 from oaktreemodel._values import OnState
 from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
-from oaktreemodel.errors import Cancelled, Internal, Unavailable
+from oaktreemodel.errors import Unavailable
 
 if TYPE_CHECKING:
     from oaktreemodel.v1.location_pb2 import Location
@@ -31,12 +30,37 @@ R = TypeVar("R", bound=Watchable)
 W = TypeVar("W", bound=WatchResponse)
 
 
-@dataclass(frozen=True)
 class Connection:
     """A channel, and where it leads."""
 
-    channel: grpc.aio.Channel
-    endpoint: Endpoint
+    def __init__(self, channel: grpc.aio.Channel, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._channel = channel
+        self._closed = asyncio.Event()
+
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """Raises Cancelled once it is closed."""
+        if self._closed.is_set():
+            raise closed()
+        return self._channel
+
+    async def pause(self, seconds: float) -> None:
+        """Waits; not beyond the connection's end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+
+    def check(self) -> None:
+        """Called where a call was cancelled: raises Cancelled if that is because the connection was
+        closed, and not because somebody cancelled the task."""
+        task = asyncio.current_task()
+        if self._closed.is_set() and not (task is not None and task.cancelling()):
+            raise closed() from None
+
+    async def close(self) -> None:
+        self._closed.set()
+        await self._channel.close()
 
 
 class Collection(Requests):
@@ -45,6 +69,7 @@ class Collection(Requests):
     def __init__(self, connection: Connection, location: Location) -> None:
         super().__init__(location)
         self._endpoint = connection.endpoint
+        self._connection = connection
 
     async def _unary(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float | None
@@ -52,6 +77,9 @@ class Collection(Requests):
         metadata = identify(request)
         try:
             return await method(request, timeout=timeout, metadata=metadata)
+        except asyncio.CancelledError:
+            self._connection.check()
+            raise
         except grpc.aio.AioRpcError as error:
             raise from_call(error, self._endpoint, request_id_of(request)) from error
 
@@ -75,12 +103,15 @@ class Collection(Requests):
                 # So gRPC refuses a channel that was closed, here while this call had none open.
                 if not (is_again or attempts.is_again):
                     raise
-                raise Cancelled("the client was closed", code=grpc.StatusCode.CANCELLED) from error
+                raise closed() from error
             try:
                 async for response in call:
                     attempts.heard()
                     yield response
                 return
+            except asyncio.CancelledError:
+                self._connection.check()
+                raise
             except grpc.aio.AioRpcError as error:
                 failed = from_call(error, self._endpoint, request_id_of(request))
                 pause = attempts.pause(failed)
@@ -93,7 +124,7 @@ class Collection(Requests):
             finally:
                 # Also when the caller leaves its loop: the event loop closes this generator then.
                 call.cancel()
-            await asyncio.sleep(pause)
+            await self._connection.pause(pause)
 
     async def _lasting(
         self, method: grpc.aio.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
@@ -113,7 +144,7 @@ class Collection(Requests):
                 is_news, pause = lasting.lost(error)
                 if is_news:
                     yield error
-                await asyncio.sleep(pause)
+                await self._connection.pause(pause)
 
     async def _list(
         self,
@@ -151,7 +182,7 @@ class Collection(Requests):
                 if on_state is not None:
                     on_state(last)
         if last is None:
-            raise Internal("the server ended the wait without telling a state")
+            raise ended("the wait without telling a state")
         return last
 
     async def _watch(
@@ -170,4 +201,4 @@ class Collection(Requests):
                 else:
                     for event in events.of(told):
                         yield event
-        raise Internal("the server ended the watch, which has no end")
+        raise ended("the watch, which has no end")

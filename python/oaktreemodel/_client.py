@@ -30,7 +30,7 @@ class Client(Places[Scope], Scope):
 
     def close(self) -> None:
         """End every call that is under way, and the connection."""
-        self._connection.channel.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self

@@ -67,6 +67,16 @@ _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.St
 _DETAILS: tuple[type[Message], ...] = (ErrorInfo, BadRequest, RetryInfo, error_pb2.QuotaExceeded)
 
 
+def closed() -> Cancelled:
+    """What a call of a closed client ends with."""
+    return Cancelled("the client was closed", code=grpc.StatusCode.CANCELLED)
+
+
+def ended(what: str) -> Internal:
+    """What a server deserves that ends a stream which was to go on."""
+    return Internal(f"the server ended {what}", code=grpc.StatusCode.INTERNAL)
+
+
 def from_status(status: Status, request_id: str = "") -> OaktreeError:
     """The error that a status says: that of a call, or that of one place inside a stream."""
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -12,12 +11,12 @@ from google.protobuf.message import Message
 
 from oaktreemodel._address import Endpoint
 from oaktreemodel._attempts import Attempts
-from oaktreemodel._failures import Failures, OnFailure, from_call
+from oaktreemodel._failures import Failures, OnFailure, closed, ended, from_call
 from oaktreemodel._lasting import Lasting
 from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
 from oaktreemodel._values import OnState
 from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
-from oaktreemodel.errors import Cancelled, Internal, Unavailable
+from oaktreemodel.errors import Unavailable
 
 if TYPE_CHECKING:
     from oaktreemodel.v1.location_pb2 import Location
@@ -30,12 +29,29 @@ R = TypeVar("R", bound=Watchable)
 W = TypeVar("W", bound=WatchResponse)
 
 
-@dataclass(frozen=True)
 class Connection:
     """A channel, and where it leads."""
 
-    channel: grpc.Channel
-    endpoint: Endpoint
+    def __init__(self, channel: grpc.Channel, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._channel = channel
+        self._closed = threading.Event()
+
+    @property
+    def channel(self) -> grpc.Channel:
+        """Raises Cancelled once it is closed: gRPC makes no stub of a closed one, but ends the
+        process."""
+        if self._closed.is_set():
+            raise closed()
+        return self._channel
+
+    def pause(self, seconds: float) -> None:
+        """Waits; not beyond the connection's end."""
+        self._closed.wait(seconds)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._channel.close()
 
 
 class Collection(Requests):
@@ -44,6 +60,7 @@ class Collection(Requests):
     def __init__(self, connection: Connection, location: Location) -> None:
         super().__init__(location)
         self._endpoint = connection.endpoint
+        self._pause = connection.pause
 
     def _unary(
         self, method: grpc.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float | None
@@ -74,7 +91,7 @@ class Collection(Requests):
                 # So gRPC refuses a channel that was closed, here while this call had none open.
                 if not (is_again or attempts.is_again):
                     raise
-                raise Cancelled("the client was closed", code=grpc.StatusCode.CANCELLED) from error
+                raise closed() from error
             try:
                 for response in call:
                     attempts.heard()
@@ -92,7 +109,7 @@ class Collection(Requests):
             finally:
                 # Also when the caller leaves its loop: Python closes this generator then.
                 call.cancel()
-            time.sleep(pause)
+            self._pause(pause)
 
     def _lasting(
         self, method: grpc.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
@@ -110,7 +127,7 @@ class Collection(Requests):
                 is_news, pause = lasting.lost(error)
                 if is_news:
                     yield error
-                time.sleep(pause)
+                self._pause(pause)
 
     def _list(
         self,
@@ -144,7 +161,7 @@ class Collection(Requests):
             if on_state is not None:
                 on_state(last)
         if last is None:
-            raise Internal("the server ended the wait without telling a state")
+            raise ended("the wait without telling a state")
         return last
 
     def _watch(
@@ -160,4 +177,4 @@ class Collection(Requests):
                 yield events.lost(told)
             else:
                 yield from events.of(told)
-        raise Internal("the server ended the watch, which has no end")
+        raise ended("the watch, which has no end")

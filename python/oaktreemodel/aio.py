@@ -34,7 +34,7 @@ class Client(Places[Scope], Scope):
 
     async def close(self) -> None:
         """End every call that is under way, and the connection."""
-        await self._connection.channel.close()
+        await self._connection.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import fake
@@ -17,7 +18,7 @@ import pytest
 from fake import Oaktree, servers, status
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
-from oaktreemodel import _aio, _attempts, _sync, v1
+from oaktreemodel import _attempts, v1
 from oaktreemodel._attempts import Attempts
 from oaktreemodel._channel import service_config
 
@@ -166,54 +167,64 @@ def test_a_deadline_during_a_pause(client: Any, oaktree: Oaktree) -> None:
     assert len(oaktree.calls["ListServers"]) == 1
 
 
-def test_closing_the_client_during_a_pause(
-    oaktree: Oaktree, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses end only when somebody ends them."""
+    policy = replace(_attempts.policy(), first=1e6, longest=1e6)
+    monkeypatch.setattr(_attempts, "policy", lambda: policy)
+
+
+def asked(oaktree: Oaktree) -> None:
+    """Waits for the first call."""
+    for _ in range(1000):
+        if oaktree.calls.get("ListServers"):
+            return
+        time.sleep(0.01)
+    raise AssertionError("nobody called")
+
+
+@pytest.mark.usefixtures("endless")
+def test_closing_the_client_ends_a_pause(oaktree: Oaktree) -> None:
     oaktree.answer("ListServers", AWAY)
     client = oaktreemodel.connect(oaktree.address)
-    monkeypatch.setattr(_sync, "time", SimpleNamespace(sleep=lambda pause: client.close()))
+    threads = ThreadPoolExecutor()
+    listing = threads.submit(list, client.servers.list())
+    try:
+        asked(oaktree)
+    finally:
+        client.close()
     with pytest.raises(oaktreemodel.Cancelled):
-        list(client.servers.list())
+        listing.result(fake.BOUND)
     assert len(oaktree.calls["ListServers"]) == 1
 
 
-def test_closing_the_async_client_during_a_pause(
-    oaktree: Oaktree, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("endless")
+@pytest.mark.parametrize(
+    ("end", "told"), [("close", oaktreemodel.Cancelled), ("cancel", asyncio.CancelledError)]
+)
+def test_ending_an_async_pause(oaktree: Oaktree, end: str, told: type[BaseException]) -> None:
     oaktree.answer("ListServers", AWAY)
 
-    async def close() -> None:
-        client = oaktreemodel.aio.connect(oaktree.address)
-        monkeypatch.setattr(_aio, "asyncio", SimpleNamespace(sleep=lambda pause: client.close()))
-        with pytest.raises(oaktreemodel.Cancelled):
-            [item async for item in client.servers.list()]
-
-    asyncio.run(close())
-    assert len(oaktree.calls["ListServers"]) == 1
-
-
-def test_cancelling_an_async_list_during_a_pause(
-    oaktree: Oaktree, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    oaktree.answer("ListServers", AWAY)
-
-    async def cancel() -> None:
-        pausing = asyncio.Event()
-
-        async def pause(seconds: float) -> None:
-            pausing.set()
-            await asyncio.sleep(fake.BOUND)
-
-        monkeypatch.setattr(_aio, "asyncio", SimpleNamespace(sleep=pause))
+    async def listing() -> None:
         async with oaktreemodel.aio.connect(oaktree.address) as client:
             task = asyncio.ensure_future(anext(client.servers.list()))
-            await asyncio.wait_for(pausing.wait(), fake.BOUND)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+            await asyncio.to_thread(asked, oaktree)
+            if end == "close":
+                await client.close()
+            else:
+                task.cancel()
+            with pytest.raises(told):
+                await asyncio.wait_for(task, fake.BOUND)
 
-    asyncio.run(cancel())
+    asyncio.run(listing())
     assert len(oaktree.calls["ListServers"]) == 1
+
+
+def test_a_closed_client_makes_no_more_calls(oaktree: Oaktree) -> None:
+    client = oaktreemodel.connect(oaktree.address)
+    client.close()
+    with pytest.raises(oaktreemodel.Cancelled):
+        client.servers.get("web")
 
 
 def test_a_client_that_is_closed_before_is_the_callers_mistake(oaktree: Oaktree) -> None:
