@@ -43,9 +43,9 @@ def cpp() -> list[str]:
 
 def _built(folder: str, build: list[str], program: Path) -> list[str]:
     program.parent.mkdir(parents=True, exist_ok=True)
-    built = subprocess.run(build, cwd=ROOT / folder, stdout=subprocess.PIPE, text=True)
+    built = subprocess.run(build, cwd=ROOT / folder, capture_output=True, text=True)
     if built.returncode:
-        raise RuntimeError(f"{program} is not built")
+        raise RuntimeError(f"{program} is not built: {built.stderr[-3000:]}")
     skipped = [line for line in built.stdout.splitlines() if line.startswith("skipped: ")]
     if skipped:
         raise Absent(skipped[-1].removeprefix("skipped: ").removeprefix("bench: "))
