@@ -132,10 +132,19 @@ def by_exact_name(name: str) -> Mapping[str, str]:
     return {"name": name}
 
 
-def words(**states: str) -> dict[str, State.ValueType]:
-    """A table from the cloud's words, each in lower case, to states: `words(ready="active")`."""
-    return {
-        word.lower(): State.Value(f"STATE_{state.upper()}")
+class Words(dict[str, State.ValueType]):
+    """A table from the cloud's words to states; any other word is STATE_UNSPECIFIED."""
+
+    _UNSPECIFIED = State.STATE_UNSPECIFIED
+
+    def __missing__(self, word: str) -> State.ValueType:
+        return self._UNSPECIFIED
+
+
+def words(**states: str) -> Words:
+    """The words of each state, in any case: `words(ready="active")`. Asked in lower case."""
+    return Words(
+        (word.lower(), State.Value(f"STATE_{state.upper()}"))
         for state, listed in states.items()
         for word in listed.split()
-    }
+    )

@@ -68,7 +68,7 @@ def _state(item: Item) -> State.ValueType:
     # An import that failed leaves the image as if nobody had tried.
     if item.get("os_glance_failed_import"):
         return State.STATE_FAILED
-    return _STATES.get(str(item.get("status")).lower(), State.STATE_UNSPECIFIED)
+    return _STATES[str(item.get("status")).lower()]
 
 
 def _fields(request: Any) -> Item:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from oaktreemodel.v1.common_pb2 import State
 from openstack.network.v2 import network
 
 from oaktree import marks
@@ -26,7 +25,7 @@ ROW = Row(
     shared=lambda item: bool(item.get("shared") or item.get("router:external")),
     by_name=by_exact_name,
     project_keys=("project_id", "tenant_id"),
-    state=lambda item: _STATES.get(str(item.get("status")).lower(), State.STATE_UNSPECIFIED),
+    state=lambda item: _STATES[str(item.get("status")).lower()],
     odd={
         "description": marks.DESCRIPTION,
         "subnets": At("subnets"),

@@ -30,7 +30,7 @@ def _state(item: Item) -> State.ValueType:
     if status == "DOWN":
         # With nothing connected there is nothing to be up for.
         return State.STATE_STOPPED if item.get("device_id") else State.STATE_READY
-    return _STATES.get(status.lower(), State.STATE_UNSPECIFIED)
+    return _STATES[status.lower()]
 
 
 ROW = Row(

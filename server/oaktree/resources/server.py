@@ -43,7 +43,7 @@ def state(item: Item) -> State.ValueType:
     # Nova says ACTIVE while it deletes.
     if item.get("OS-EXT-STS:task_state") == "deleting":
         return State.STATE_DELETING
-    return _STATES.get(str(item.get("status")).lower(), State.STATE_UNSPECIFIED)
+    return _STATES[str(item.get("status")).lower()]
 
 
 @dataclass

@@ -97,7 +97,7 @@ def _state(item: Item) -> State.ValueType:
     # "error" itself, and one word for everything that can fail: error_deleting, error_extending.
     if status.startswith("error"):
         return State.STATE_FAILED
-    return _STATES.get(status, State.STATE_UNSPECIFIED)
+    return _STATES[status]
 
 
 def _fault(place: Place, message: Any) -> Iterator[str]:
