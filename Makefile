@@ -164,7 +164,7 @@ install distcheck: ## Install the C++ library, or try a release of it
 
 clean: ## Remove everything that was made here
 	if [ -e cpp/Makefile ]; then $(MAKE) -C cpp distclean; fi
-	rm -rf cpp/configure cpp/aclocal.m4 cpp/autom4te.cache cpp/Makefile.in cpp/build-aux cpp/m4
+	rm -rf cpp/configure cpp/configure~ cpp/aclocal.m4 cpp/autom4te.cache cpp/Makefile.in cpp/build-aux cpp/m4
 	rm -rf .tools dist python/oaktreemodel/v1 configure aclocal.m4 autom4te.cache config.mk \
 		config.log config.status
 	find . -name __pycache__ -prune -exec rm -rf {} +
