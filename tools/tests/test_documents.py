@@ -17,7 +17,17 @@ import run
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ("", "docs", "devstack", "python", "server", "tools/protoc-gen-oaktree")
+    for folder in (
+        "",
+        "conformance",
+        "cpp",
+        "devstack",
+        "docs",
+        "go",
+        "python",
+        "server",
+        "tools/protoc-gen-oaktree",
+    )
     for path in (ROOT / folder).glob("*.rst")
 )
 
