@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 import policy
+from comments import about
 from messages import Field, Message, pascal
 from model import Model, Rpc, Service
 
@@ -42,6 +43,18 @@ BEYOND = {
 PARTIAL = (
     "It is an error where some of it failed, with the response as a Detail of it, unless"
     " options.on_failure takes that."
+)
+
+# How every header of ours begins.
+OPENING = (
+    "namespace oaktree {",
+    "",
+    "namespace v1 = oaktreemodel::v1;",
+    "",
+    "namespace internal {",
+    "struct Place;",
+    "}  // namespace internal",
+    "",
 )
 
 
@@ -81,14 +94,7 @@ def _scope(services: list[Service]) -> str:
         "class Location;",
         "}  // namespace oaktreemodel::v1",
         "",
-        "namespace oaktree {",
-        "",
-        "namespace v1 = oaktreemodel::v1;",
-        "",
-        "namespace internal {",
-        "struct Place;",
-        "}  // namespace internal",
-        "",
+        *OPENING,
         *[f"class {service.plural};" for service in services],
         "",
         *_comment(
@@ -122,14 +128,7 @@ def _face(service: Service) -> str:
     results = {rpc.result.message.file for rpc in service.rpcs if rpc.result and rpc.result.message}
     files = sorted({f"{MODEL}/{file.stem}.pb.h" for file in (service.file, *results)})
     body = [
-        "namespace oaktree {",
-        "",
-        "namespace v1 = oaktreemodel::v1;",
-        "",
-        "namespace internal {",
-        "struct Place;",
-        "}  // namespace internal",
-        "",
+        *OPENING,
         *_comment(service.source.comment),
         f"class {service.plural} {{",
         " public:",
@@ -148,7 +147,7 @@ def _face(service: Service) -> str:
 
 
 def _declarations(rpc: Rpc) -> Iterator[str]:
-    yield from _comment(_about(rpc), "  ")
+    yield from _comment(about(rpc, BEYOND, PARTIAL), "  ")
     yield from _function(rpc, _returned(rpc), pascal(rpc.method), inside=True)
     if _needs_only_a_name(rpc):
         returned, name, request = _returned(rpc), pascal(rpc.method), _imported(rpc.request)
@@ -164,9 +163,9 @@ def _declarations(rpc: Rpc) -> Iterator[str]:
         yield from _function(rpc, states, f"{pascal(rpc.method)}States", inside=True)
     if rpc.secrets:
         names = ", ".join(one.name for one in rpc.secrets)
-        about = f"As {pascal(rpc.method)}, but returns the response, with what is shown only once: "
+        told = f"As {pascal(rpc.method)}, but returns the response, with what is shown only once: "
         yield ""
-        yield from _comment(f"{about}{names}.", "  ")
+        yield from _comment(f"{told}{names}.", "  ")
         yield from _function(rpc, _whole(rpc), f"{pascal(rpc.method)}WithSecrets", inside=True)
 
 
@@ -176,18 +175,6 @@ def _needs_only_a_name(rpc: Rpc) -> bool:
     if "name_or_id" not in names or "parent" in names:
         return False
     return rpc.standard_verb == "Wait" or all(one.number < 16 for one in rpc.arguments)
-
-
-def _about(rpc: Rpc) -> str:
-    paragraphs = [rpc.source.comment]
-    if beyond := BEYOND.get(rpc.verb):
-        paragraphs.append(beyond)
-    elif rpc.response.field("failures"):
-        paragraphs.append(PARTIAL)
-    if rpc.secrets:
-        names = ", ".join(one.name for one in rpc.secrets)
-        paragraphs.append(f"{pascal(rpc.method)}WithSecrets also returns {names}, shown only once.")
-    return "\n\n".join(paragraphs)
 
 
 def _definitions(model: Model, services: list[Service], headers: list[str]) -> str:

@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator
 
 import policy
+from comments import about
 from messages import Field, pascal
 from model import Model, Rpc, Service
 
@@ -108,38 +109,38 @@ def _method(rpc: Rpc) -> Iterator[str]:
     kind = _type(rpc.result) if rpc.result else ""
     getter = f"(*pb.{rpc.response.name}).Get{pascal(rpc.result.name)}" if rpc.result else ""
     arguments = [f"ctx, c.at, c.stub.{rpc.name}, request"]
-    about = _about(rpc)
+    told = about(rpc, BEYOND, PARTIAL)
     if rpc.verb == "List":
         item = kind.removeprefix("[]")
-        yield from _function(rpc, name, about, f"iter.Seq2[{item}, error]")
+        yield from _function(rpc, name, told, f"iter.Seq2[{item}, error]")
         yield f"\treturn list({', '.join([*arguments, getter, 'opts'])})"
     elif rpc.verb == "Watch":
         item = kind.removeprefix("[]")
-        yield from _function(rpc, name, about, f"iter.Seq2[Event[{item}], error]")
+        yield from _function(rpc, name, told, f"iter.Seq2[Event[{item}], error]")
         yield f"\treturn watch({', '.join([*arguments, getter, 'opts'])})"
     elif rpc.verb == "Wait":
-        yield from _function(rpc, name, about, f"({kind}, error)")
+        yield from _function(rpc, name, told, f"({kind}, error)")
         yield f"\treturn last(c.{name}States(ctx, request, opts...))"
         yield "}"
         yield ""
-        about = f"is {name}, but yields each state as it is seen. Leaving the loop ends the call."
+        told = f"is {name}, but yields each state as it is seen. Leaving the loop ends the call."
         states = f"{name}States"
-        yield from _function(rpc, states, about, f"iter.Seq2[{kind}, error]")
+        yield from _function(rpc, states, told, f"iter.Seq2[{kind}, error]")
         yield f"\treturn states({', '.join([*arguments, getter, 'opts'])})"
     else:
-        yield from _unary(rpc, name, about, kind, arguments)
+        yield from _unary(rpc, name, told, kind, arguments)
     yield "}"
 
 
-def _unary(rpc: Rpc, name: str, about: str, kind: str, arguments: list[str]) -> Iterator[str]:
+def _unary(rpc: Rpc, name: str, told: str, kind: str, arguments: list[str]) -> Iterator[str]:
     seconds = policy.deadline(rpc)
     call = f"unary({', '.join([*arguments, f'{seconds}*time.Second', 'opts'])})"
     if rpc.result is None:
-        yield from _function(rpc, name, about, "error")
+        yield from _function(rpc, name, told, "error")
         yield f"\t_, err := {call}"
         yield "\treturn err"
         return
-    yield from _function(rpc, name, about, f"({kind}, error)")
+    yield from _function(rpc, name, told, f"({kind}, error)")
     yield f"\tresponse, err := {call}"
     yield f"\treturn response.Get{pascal(rpc.result.name)}(), err"
     if rpc.secrets:
@@ -157,18 +158,6 @@ def _function(rpc: Rpc, name: str, about: str, returned: str) -> Iterator[str]:
     request = f"request *pb.{rpc.request.name}"
     parameters = f"ctx context.Context, {request}, opts ...grpc.CallOption"
     yield f"func (c {rpc.service.plural}) {name}({parameters}) {returned} {{"
-
-
-def _about(rpc: Rpc) -> str:
-    paragraphs = [rpc.source.comment]
-    if beyond := BEYOND.get(rpc.verb):
-        paragraphs.append(beyond)
-    elif rpc.response.field("failures"):
-        paragraphs.append(PARTIAL)
-    if rpc.secrets:
-        names = ", ".join(one.name for one in rpc.secrets)
-        paragraphs.append(f"{pascal(rpc.method)}WithSecrets also returns {names}, shown only once.")
-    return "\n\n".join(paragraphs)
 
 
 def _type(field: Field) -> str:
