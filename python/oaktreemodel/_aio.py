@@ -41,9 +41,13 @@ class Connection:
     @property
     def channel(self) -> grpc.aio.Channel:
         """Raises Cancelled once it is closed."""
+        self.check()
+        return self._channel
+
+    def check(self) -> None:
+        """Raises Cancelled once it is closed."""
         if self._closed.is_set():
             raise closed()
-        return self._channel
 
     async def pause(self, seconds: float) -> None:
         """Waits; not beyond the connection's end."""
@@ -51,12 +55,12 @@ class Connection:
             async with asyncio.timeout(seconds):
                 await self._closed.wait()
 
-    def check(self) -> None:
+    def check_cancelled(self) -> None:
         """Called where a call was cancelled: raises Cancelled if that is because the connection was
         closed, and not because somebody cancelled the task."""
         task = asyncio.current_task()
-        if self._closed.is_set() and not (task is not None and task.cancelling()):
-            raise closed() from None
+        if task is None or not task.cancelling():
+            self.check()
 
     async def close(self) -> None:
         self._closed.set()
@@ -78,6 +82,10 @@ class Collection(Requests):
         try:
             return await method(request, timeout=timeout, metadata=metadata)
         except asyncio.CancelledError:
+            self._connection.check_cancelled()
+            raise
+        except grpc.aio.UsageError:
+            # So gRPC refuses a channel that was closed.
             self._connection.check()
             raise
         except grpc.aio.AioRpcError as error:
@@ -99,18 +107,16 @@ class Collection(Requests):
             left = attempts.begin()
             try:
                 call = method(request, timeout=left, wait_for_ready=is_again)
-            except grpc.aio.UsageError as error:
-                # So gRPC refuses a channel that was closed, here while this call had none open.
-                if not (is_again or attempts.is_again):
-                    raise
-                raise closed() from error
+            except grpc.aio.UsageError:
+                self._connection.check()
+                raise
             try:
                 async for response in call:
                     attempts.heard()
                     yield response
                 return
             except asyncio.CancelledError:
-                self._connection.check()
+                self._connection.check_cancelled()
                 raise
             except grpc.aio.AioRpcError as error:
                 failed = from_call(error, self._endpoint, request_id_of(request))

@@ -59,11 +59,6 @@ class Attempts:
         self._heard = False
         self._error: OaktreeError | None = None
 
-    @property
-    def is_again(self) -> bool:
-        """Whether it is not the first."""
-        return self._count > 1
-
     def begin(self) -> float | None:
         """Count one. The seconds that it has; None for no end.
 

@@ -29,7 +29,8 @@ class Client(Places[Scope], Scope):
         return self._connection.channel
 
     def close(self) -> None:
-        """End every call that is under way, and the connection."""
+        """End every call that is under way, and the connection. All of them, and later ones, raise
+        Cancelled."""
         self._connection.close()
 
     def __enter__(self) -> Self:

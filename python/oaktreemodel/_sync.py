@@ -41,9 +41,13 @@ class Connection:
     def channel(self) -> grpc.Channel:
         """Raises Cancelled once it is closed: gRPC makes no stub of a closed one, but ends the
         process."""
+        self.check()
+        return self._channel
+
+    def check(self) -> None:
+        """Raises Cancelled once it is closed."""
         if self._closed.is_set():
             raise closed()
-        return self._channel
 
     def pause(self, seconds: float) -> None:
         """Waits; not beyond the connection's end."""
@@ -60,7 +64,7 @@ class Collection(Requests):
     def __init__(self, connection: Connection, location: Location) -> None:
         super().__init__(location)
         self._endpoint = connection.endpoint
-        self._pause = connection.pause
+        self._connection = connection
 
     def _unary(
         self, method: grpc.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float | None
@@ -68,6 +72,10 @@ class Collection(Requests):
         metadata = identify(request)
         try:
             return method(request, timeout=timeout, metadata=metadata)
+        except ValueError:
+            # So gRPC refuses a channel that was closed.
+            self._connection.check()
+            raise
         except grpc.RpcError as error:
             raise from_call(error, self._endpoint, request_id_of(request)) from error
 
@@ -87,11 +95,9 @@ class Collection(Requests):
             left = attempts.begin()
             try:
                 call = method(request, timeout=left, wait_for_ready=is_again)
-            except ValueError as error:
-                # So gRPC refuses a channel that was closed, here while this call had none open.
-                if not (is_again or attempts.is_again):
-                    raise
-                raise closed() from error
+            except ValueError:
+                self._connection.check()
+                raise
             try:
                 for response in call:
                     attempts.heard()
@@ -109,7 +115,7 @@ class Collection(Requests):
             finally:
                 # Also when the caller leaves its loop: Python closes this generator then.
                 call.cancel()
-            self._pause(pause)
+            self._connection.pause(pause)
 
     def _lasting(
         self, method: grpc.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
@@ -127,7 +133,7 @@ class Collection(Requests):
                 is_news, pause = lasting.lost(error)
                 if is_news:
                     yield error
-                self._pause(pause)
+                self._connection.pause(pause)
 
     def _list(
         self,

@@ -33,7 +33,8 @@ class Client(Places[Scope], Scope):
         return self._connection.channel
 
     async def close(self) -> None:
-        """End every call that is under way, and the connection."""
+        """End every call that is under way, and the connection. All of them, and later ones, raise
+        Cancelled."""
         await self._connection.close()
 
     async def __aenter__(self) -> Self:

@@ -221,18 +221,31 @@ def test_ending_an_async_pause(oaktree: Oaktree, end: str, told: type[BaseExcept
 
 
 def test_a_closed_client_makes_no_more_calls(oaktree: Oaktree) -> None:
+    oaktree.answer("GetServer", v1.GetServerResponse())
     client = oaktreemodel.connect(oaktree.address)
-    client.close()
-    with pytest.raises(oaktreemodel.Cancelled):
-        client.servers.get("web")
-
-
-def test_a_client_that_is_closed_before_is_the_callers_mistake(oaktree: Oaktree) -> None:
-    client = oaktreemodel.connect(oaktree.address)
+    # The stub of servers is made before, and that of flavors after.
+    client.servers.get("web")
     items = client.servers.list()
     client.close()
-    with pytest.raises(ValueError, match="closed"):
-        next(items)
+    for call in (lambda: client.servers.get("web"), lambda: next(items), lambda: client.flavors):
+        with pytest.raises(oaktreemodel.Cancelled):
+            call()
+
+
+def test_a_closed_async_client_makes_no_more_calls(oaktree: Oaktree) -> None:
+    oaktree.answer("GetServer", v1.GetServerResponse())
+
+    async def calls() -> None:
+        client = oaktreemodel.aio.connect(oaktree.address)
+        await client.servers.get("web")
+        items = client.servers.list()
+        await client.close()
+        with pytest.raises(oaktreemodel.Cancelled):
+            await client.servers.get("web")
+        with pytest.raises(oaktreemodel.Cancelled):
+            await anext(items)
+
+    asyncio.run(calls())
 
 
 def pauses(attempts: Attempts) -> list[float]:

@@ -80,8 +80,7 @@ class Killable:
 
         def run(number: int) -> None:
             time.sleep(max(begun + (number + shift) * step - time.monotonic(), 0))
-            # gRPC's ValueError is for a channel that was closed before.
-            with contextlib.suppress(oaktreemodel.OaktreeError, ValueError):
+            with contextlib.suppress(oaktreemodel.OaktreeError):
                 works[number]()
 
         with ThreadPoolExecutor(len(works)) as threads:
