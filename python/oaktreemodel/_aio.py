@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -41,13 +41,9 @@ class Connection:
     @property
     def channel(self) -> grpc.aio.Channel:
         """Raises Cancelled once it is closed."""
-        self.check()
-        return self._channel
-
-    def check(self) -> None:
-        """Raises Cancelled once it is closed."""
         if self._closed.is_set():
             raise closed()
+        return self._channel
 
     async def pause(self, seconds: float) -> None:
         """Waits; not beyond the connection's end."""
@@ -55,12 +51,17 @@ class Connection:
             async with asyncio.timeout(seconds):
                 await self._closed.wait()
 
-    def check_cancelled(self) -> None:
-        """Called where a call was cancelled: raises Cancelled if that is because the connection was
-        closed, and not because somebody cancelled the task."""
-        task = asyncio.current_task()
-        if task is None or not task.cancelling():
-            self.check()
+    @contextlib.contextmanager
+    def alive(self) -> Iterator[None]:
+        """What gRPC raises in it because the channel was closed is Cancelled. Who cancels the task
+        has his CancelledError nevertheless."""
+        try:
+            yield
+        except (grpc.aio.UsageError, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if self._closed.is_set() and not (task is not None and task.cancelling()):
+                raise closed() from error
+            raise
 
     async def close(self) -> None:
         self._closed.set()
@@ -80,14 +81,8 @@ class Collection(Requests):
     ) -> A:
         metadata = identify(request)
         try:
-            return await method(request, timeout=timeout, metadata=metadata)
-        except asyncio.CancelledError:
-            self._connection.check_cancelled()
-            raise
-        except grpc.aio.UsageError:
-            # So gRPC refuses a channel that was closed.
-            self._connection.check()
-            raise
+            with self._connection.alive():
+                return await method(request, timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise from_call(error, self._endpoint, request_id_of(request)) from error
 
@@ -105,19 +100,14 @@ class Collection(Requests):
         attempts = Attempts(timeout)
         while True:
             left = attempts.begin()
-            try:
+            with self._connection.alive():
                 call = method(request, timeout=left, wait_for_ready=is_again)
-            except grpc.aio.UsageError:
-                self._connection.check()
-                raise
             try:
-                async for response in call:
-                    attempts.heard()
-                    yield response
+                with self._connection.alive():
+                    async for response in call:
+                        attempts.heard()
+                        yield response
                 return
-            except asyncio.CancelledError:
-                self._connection.check_cancelled()
-                raise
             except grpc.aio.AioRpcError as error:
                 failed = from_call(error, self._endpoint, request_id_of(request))
                 pause = attempts.pause(failed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -41,13 +42,19 @@ class Connection:
     def channel(self) -> grpc.Channel:
         """Raises Cancelled once it is closed: gRPC makes no stub of a closed one, but ends the
         process."""
-        self.check()
-        return self._channel
-
-    def check(self) -> None:
-        """Raises Cancelled once it is closed."""
         if self._closed.is_set():
             raise closed()
+        return self._channel
+
+    @contextlib.contextmanager
+    def alive(self) -> Iterator[None]:
+        """What gRPC raises in it because the channel was closed is Cancelled."""
+        try:
+            yield
+        except ValueError as error:
+            if self._closed.is_set():
+                raise closed() from error
+            raise
 
     def pause(self, seconds: float) -> None:
         """Waits; not beyond the connection's end."""
@@ -71,11 +78,8 @@ class Collection(Requests):
     ) -> A:
         metadata = identify(request)
         try:
-            return method(request, timeout=timeout, metadata=metadata)
-        except ValueError:
-            # So gRPC refuses a channel that was closed.
-            self._connection.check()
-            raise
+            with self._connection.alive():
+                return method(request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
             raise from_call(error, self._endpoint, request_id_of(request)) from error
 
@@ -93,15 +97,13 @@ class Collection(Requests):
         attempts = Attempts(timeout)
         while True:
             left = attempts.begin()
-            try:
+            with self._connection.alive():
                 call = method(request, timeout=left, wait_for_ready=is_again)
-            except ValueError:
-                self._connection.check()
-                raise
             try:
-                for response in call:
-                    attempts.heard()
-                    yield response
+                with self._connection.alive():
+                    for response in call:
+                        attempts.heard()
+                        yield response
                 return
             except grpc.RpcError as error:
                 failed = from_call(error, self._endpoint, request_id_of(request))
