@@ -61,6 +61,8 @@ def test_targets_exist(root: Path, name: str) -> None:
     targets = re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE)
     # The tests of the languages are named by a variable.
     targets += ["test-tools", "test-plugin", "test-python", "test-server", "install"]
+    if (root / name).with_name("Makefile.am").exists():
+        targets += ["check", "install", "installcheck", "distcheck"]  # automake's own
     text = (root / name).read_text()
     for target in re.findall(r"(?:``|\$ )make ([a-z-]+)", text):
         assert target in targets, f"{name} speaks of `make {target}`"
