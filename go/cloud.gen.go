@@ -16,6 +16,11 @@ import (
 type Scope struct {
 	at *place
 
+	// How a caller shows who it is. Every other call carries a token in its metadata, as
+	// `authorization: Bearer TOKEN`, and `oaktree-cloud: NAME` where the oaktree serves several
+	// clouds. The clients of this package see to that by themselves.
+	Auth Auth
+
 	// The parts that a region is divided into, of compute, volumes and networks in one list.
 	AvailabilityZones AvailabilityZones
 
@@ -53,6 +58,7 @@ type Scope struct {
 func newScope(at *place) *Scope {
 	return &Scope{
 		at,
+		Auth{at, pb.NewAuthServiceClient(at.conn)},
 		AvailabilityZones{at, pb.NewAvailabilityZoneServiceClient(at.conn)},
 		Clouds{at, pb.NewCloudServiceClient(at.conn)},
 		Flavors{at, pb.NewFlavorServiceClient(at.conn)},
@@ -65,6 +71,31 @@ func newScope(at *place) *Scope {
 		Servers{at, pb.NewServerServiceClient(at.conn)},
 		Volumes{at, pb.NewVolumeServiceClient(at.conn)},
 	}
+}
+
+// Auth: how a caller shows who it is. Every other call carries a token in its metadata, as
+// `authorization: Bearer TOKEN`, and `oaktree-cloud: NAME` where the oaktree serves several clouds.
+// The clients of this package see to that by themselves.
+type Auth struct {
+	at   *place
+	stub pb.AuthServiceClient
+}
+
+// CreateToken exchanges an application credential of the cloud's identity service for a token, by
+// OAuth 2.0 client credentials. It needs no token. UNAUTHENTICATED with reason CREDENTIALS_REFUSED
+// if the identity service does not know the credential; FAILED_PRECONDITION with reason NOT_OFFERED
+// if this oaktree is somebody's own, which takes the token in its owner's runtime directory.
+//
+// CreateTokenWithSecrets also returns access_token, shown only once.
+func (c Auth) CreateToken(ctx context.Context, request *pb.CreateTokenRequest, opts ...grpc.CallOption) (*pb.Token, error) {
+	response, err := unary(ctx, c.at, c.stub.CreateToken, request, 300*time.Second, opts)
+	return response.GetToken(), err
+}
+
+// CreateTokenWithSecrets is CreateToken, but returns the response, with what is shown only once:
+// access_token.
+func (c Auth) CreateTokenWithSecrets(ctx context.Context, request *pb.CreateTokenRequest, opts ...grpc.CallOption) (*pb.CreateTokenResponse, error) {
+	return unary(ctx, c.at, c.stub.CreateToken, request, 300*time.Second, opts)
 }
 
 // AvailabilityZones: the parts that a region is divided into, of compute, volumes and networks in
