@@ -18,8 +18,8 @@ class Certificate:
     key: bytes
 
 
-def certificate(host: str) -> Certificate:
-    """Good for one host, from an hour ago, for a day."""
+def certificate(host: str, lasts: datetime.timedelta = datetime.timedelta(days=1)) -> Certificate:
+    """Good for one host, from an hour ago on."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -30,7 +30,7 @@ def certificate(host: str) -> Certificate:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(since)
-        .not_valid_after(since + datetime.timedelta(days=1))
+        .not_valid_after(since + lasts)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
