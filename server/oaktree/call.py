@@ -11,27 +11,15 @@ import grpc
 from oaktreemodel.v1.error_pb2 import QuotaExceeded
 
 from oaktree import http, limits
-from oaktree.clouds import Clouds
+from oaktree.caller import Caller
 from oaktree.errors import Refused, passing
+from oaktree.gate import Gate
 from oaktree.http import Reach
-from oaktree.listing import Listings
 from oaktree.models import Rpc
-from oaktree.once import Once
 from oaktree.place import Place, place_for
-from oaktree.poller import Pollers
 from oaktree.reader import Reader
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Server:
-    """What all calls share."""
-
-    clouds: Clouds
-    listings: Listings
-    pollers: Pollers
-    once: Once
 
 
 @dataclass(frozen=True)
@@ -39,19 +27,22 @@ class Call:
     rpc: Rpc
     request: Any
     reach: Reach
-    server: Server
+    caller: Caller
+    gate: Gate
+    # Tells where it comes from, in gRPC's words.
+    peer: Callable[[], str]
     # Whether its request id may have come before, here or to another process.
     may_repeat: bool = True
 
     async def place(self) -> Place:
         """The one place that the call is about, as seen from the project it names."""
         location = self.request.location
-        return await place_for(self.server.clouds.one(location), location)
+        return await place_for(self.caller.clouds.one(location), location)
 
     def where(self) -> dict[str, str]:
         """The cloud and region that the call is about; nothing if it is not about one."""
         try:
-            place = self.server.clouds.one(self.request.location)
+            place = self.caller.clouds.one(self.request.location)
         except Refused:
             return {}
         return {"cloud": place.cloud, "region": place.region}
@@ -63,13 +54,13 @@ class Call:
         # A place knows its project only once it has connected, and the id is scoped to that.
         await place.run(self.reach, place.connection)
         try:
-            return await self.server.once.run(
+            return await self.caller.once.run(
                 (self.rpc.name, place.cloud, place.region, place.project.id),
                 self.request,
                 lambda: counted(place, work),
             )
         finally:
-            self.server.pollers.hurry(place)
+            self.caller.pollers.hurry(place)
 
     async def remove(self, place: Place, reader: Reader, identifier: str) -> None:
         """Deletes a thing, and goes on by itself with what is to follow."""
@@ -83,7 +74,7 @@ class Call:
             raise
         finally:
             if gone and row.clear_up is not None:
-                self.server.once.later(row.clear_up(place, identifier))
+                self.caller.once.later(row.clear_up(place, identifier))
 
 
 async def counted(place: Place, work: Callable[[], Awaitable[T]]) -> T:

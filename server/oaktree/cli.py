@@ -15,7 +15,8 @@ from openstack import exceptions
 from openstack.config import OpenStackConfig
 
 from oaktree import __version__
-from oaktree.clouds import Clouds, names_of
+from oaktree.clouds import configured, names_of
+from oaktree.gate import Own
 from oaktree.server import serve
 
 LISTEN = "127.0.0.1:50051"
@@ -110,7 +111,7 @@ def _read(path: str) -> None:
 
 
 def _serve(given: argparse.Namespace) -> int:
-    uvloop.run(serve(Clouds(configuration(given.clouds), given.cloud), given.listen))
+    uvloop.run(serve(Own(configured(configuration(given.clouds), given.cloud)), given.listen))
     return 0
 
 

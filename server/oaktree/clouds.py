@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -20,97 +21,54 @@ from oaktree.place import Place
 LOG = logging.getLogger(__name__)
 
 
-def _rate(entry: dict[str, Any]) -> float:
-    """Requests a second, as a cloud's entry in clouds.yaml says."""
-    rate = entry.get("rate", RATE)
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0:
-        raise exceptions.ConfigException("rate must be requests a second, 0 for no limit")
-    return float(rate)
+@dataclass(frozen=True)
+class Entry:
+    """One cloud: its regions by name, in the order of the configuration."""
+
+    places: dict[str, Place]
+    # The region that a call which names the cloud alone goes to; None: there are several, and none
+    # is said to be it.
+    default_region: str | None = None
+    # The vendor profile it uses; empty: none.
+    profile: str = ""
 
 
 class Clouds:
-    """Every cloud of the configuration that is served, and which places a location means."""
+    """The clouds that one caller sees, and which places a location means."""
 
-    def __init__(self, config: OpenStackConfig, names: Sequence[str] = ()) -> None:
-        """`names` are the clouds to serve; all that the configuration has if there are none."""
-        self._config = config
-        known = names_of(config)
-        for name in names:
-            if name not in known:
-                raise ValueError(f"no cloud {name!r} in the configuration; it has {listed(known)}")
-        self.names = sorted(names or known)
-        # What OS_CLOUD says, or the only one there is.
-        self._default_cloud = str(config.default_cloud or "")
-        if len(self.names) == 1:
-            self._default_cloud = self.names[0]
-        self._places: dict[str, dict[str, Place]] = {}
-        self._broken: dict[str, Refused] = {}
-        self._default: dict[str, str] = {}
-        self.profiles: dict[str, str] = {}
-        for name in self.names:
-            try:
-                self._read(name)
-            except Exception as error:
-                refused = self._configuration_invalid(name, error)
-                LOG.warning("cloud %s is not served: %s", name, refused)
-                self._broken[name] = refused
-
-    @staticmethod
-    def _configuration_invalid(name: str, error: Exception) -> Refused:
-        # Others' texts may quote the entry, and so a password.
-        named = (exceptions.ConfigException, AuthPluginException)
-        detail = str(error) if isinstance(error, named) else ""
-        return Refused(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            Reason.REASON_CONFIGURATION_INVALID,
-            f"the entry of cloud {name!r} in clouds.yaml cannot be used: "
-            f"{detail or type(error).__name__}",
-            {"cloud": name},
-        )
-
-    def _read(self, name: str) -> None:
-        entry = self._config.cloud_config["clouds"][name] or {}
-        if not isinstance(entry, dict):
-            raise exceptions.ConfigException("it is not a mapping")
-        regions = [region["name"] for region in self._config._get_regions(name)]
-        budget = Budget(_rate(entry))
-        places = {}
-        for region in regions:
-            config = self._config.get_one(cloud=name, region_name=region)
-            # Without auth openstacksdk would go on to talk to a cloud as nobody.
-            if config.config.get("auth_type") in ("none", "http_basic", "admin_token"):
-                raise exceptions.ConfigException("its auth_type has no project and no catalog")
-            if not config.config.get("auth"):
-                raise exceptions.ConfigException("it has no auth")
-            config.get_auth()
-            places[region] = Place(name, region, config, budget)
-        named = entry.get("region_name")
-        self._places[name] = places
-        if isinstance(named, str) and named in places:
-            self._default[name] = named
-        elif len(places) == 1:
-            self._default[name] = next(iter(places))
-        self.profiles[name] = str(entry.get("profile") or entry.get("cloud") or "")
+    def __init__(self, entries: Mapping[str, Entry | Refused], default: str = "") -> None:
+        """An entry may be why its cloud cannot be served. `default` is the cloud of a call that
+        names none; the only one there is needs none."""
+        self.names = sorted(entries)
+        self._default_cloud = self.names[0] if len(self.names) == 1 else default
+        self._entries = {name: one for name, one in entries.items() if not isinstance(one, Refused)}
+        self._broken = {name: one for name, one in entries.items() if isinstance(one, Refused)}
 
     def close(self) -> None:
-        for places in self._places.values():
-            for place in places.values():
+        for entry in self._entries.values():
+            for place in entry.places.values():
                 place.close()
 
     def regions(self, cloud: str) -> dict[str, Place]:
         """The regions of one cloud, by name, in the order of the configuration."""
         if cloud in self._broken:
             raise self._broken[cloud]
-        if cloud not in self._places:
+        if cloud not in self._entries:
             raise invalid(
                 "location.cloud",
                 f"there is no cloud {cloud!r}; there are {listed(self.names)}",
                 Reason.REASON_CLOUD_UNKNOWN,
             )
-        return self._places[cloud]
+        return self._entries[cloud].places
 
     def default_region(self, cloud: str) -> str | None:
-        return self._default.get(cloud)
+        entry = self._entries.get(cloud)
+        return None if entry is None else entry.default_region
+
+    def profile(self, cloud: str) -> str:
+        """The vendor profile that a cloud uses; empty: none is known."""
+        entry = self._entries.get(cloud)
+        return "" if entry is None else entry.profile
 
     def _region(self, cloud: str, region: str) -> Place:
         places = self.regions(cloud)
@@ -163,10 +121,79 @@ class Clouds:
         if location.region:
             return self._region(cloud, location.region)
         places = self.regions(cloud)
-        default = self._default.get(cloud)
+        default = self.default_region(cloud)
         if default is None:
             raise choice_needed("location.region", f"name a region: {listed(places)}")
         return places[default]
+
+
+def default_region(places: Mapping[str, Place], named: Any) -> str | None:
+    """The region of a call that names the cloud alone: that which the configuration names, or the
+    only one."""
+    if isinstance(named, str) and named in places:
+        return named
+    return next(iter(places)) if len(places) == 1 else None
+
+
+def configured(config: OpenStackConfig, names: Sequence[str] = ()) -> Clouds:
+    """The clouds of clouds.yaml; of these names only, if there are any. ValueError if it has no
+    such cloud."""
+    known = names_of(config)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no cloud {name!r} in the configuration; it has {listed(known)}")
+    entries: dict[str, Entry | Refused] = {}
+    for name in names or known:
+        try:
+            entries[name] = _read(config, name)
+        except Exception as error:
+            entries[name] = refused = _configuration_invalid(name, error)
+            LOG.warning("cloud %s is not served: %s", name, refused)
+    # What OS_CLOUD says.
+    return Clouds(entries, str(config.default_cloud or ""))
+
+
+def _read(config: OpenStackConfig, name: str) -> Entry:
+    entry = config.cloud_config["clouds"][name] or {}
+    if not isinstance(entry, dict):
+        raise exceptions.ConfigException("it is not a mapping")
+    budget = Budget(_rate(entry))
+    places = {}
+    for region in (region["name"] for region in config._get_regions(name)):
+        found = config.get_one(cloud=name, region_name=region)
+        # Without auth openstacksdk would go on to talk to a cloud as nobody.
+        if found.config.get("auth_type") in ("none", "http_basic", "admin_token"):
+            raise exceptions.ConfigException("its auth_type has no project and no catalog")
+        if not found.config.get("auth"):
+            raise exceptions.ConfigException("it has no auth")
+        found.get_auth()
+        places[region] = Place(name, region, found, budget)
+    return Entry(
+        places,
+        default_region(places, entry.get("region_name")),
+        str(entry.get("profile") or entry.get("cloud") or ""),
+    )
+
+
+def _rate(entry: dict[str, Any]) -> float:
+    """Requests a second, as a cloud's entry in clouds.yaml says."""
+    rate = entry.get("rate", RATE)
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0:
+        raise exceptions.ConfigException("rate must be requests a second, 0 for no limit")
+    return float(rate)
+
+
+def _configuration_invalid(name: str, error: Exception) -> Refused:
+    # Others' texts may quote the entry, and so a password.
+    named = (exceptions.ConfigException, AuthPluginException)
+    detail = str(error) if isinstance(error, named) else ""
+    return Refused(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.REASON_CONFIGURATION_INVALID,
+        f"the entry of cloud {name!r} in clouds.yaml cannot be used: "
+        f"{detail or type(error).__name__}",
+        {"cloud": name},
+    )
 
 
 def names_of(config: OpenStackConfig) -> list[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import uvloop
 
 from oaktree.cli import configuration
-from oaktree.clouds import Clouds
+from oaktree.clouds import configured
 from oaktree.democloud import DemoCloud
+from oaktree.gate import Own
 from oaktree.server import serve
 
 _NEXT = """\
@@ -35,8 +36,11 @@ def run(address: str) -> int:
     with DemoCloud.start(build_seconds=2.0) as demo, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clouds.yaml"
         demo.write_clouds_yaml(str(path))
-        clouds = Clouds(configuration(str(path)))
         uvloop.run(
-            serve(clouds, address, lambda where: print(_NEXT.format(address=where), flush=True))
+            serve(
+                Own(configured(configuration(str(path)))),
+                address,
+                ready=lambda where: print(_NEXT.format(address=where), flush=True),
+            )
         )
     return 0

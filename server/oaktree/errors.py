@@ -136,6 +136,11 @@ def not_offered(message: str) -> Refused:
     return failed(Reason.REASON_NOT_OFFERED, message)
 
 
+def unauthenticated(message: str) -> Refused:
+    """Nothing was done: the caller did not show who it is."""
+    return Refused(Code.UNAUTHENTICATED, Reason.REASON_UNAUTHENTICATED, message)
+
+
 def service_absent(service: str, part: str = "") -> Refused:
     """The region has no such service, or its service not that part."""
     lacks = f"the {service} service has no {part}" if part else f"there is no {service} service"

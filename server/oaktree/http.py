@@ -122,7 +122,12 @@ def _begin() -> None:
 
 
 def _reads(request: requests.PreparedRequest) -> bool:
-    return request.method in ("GET", "HEAD") or str(request.url).endswith("/auth/tokens")
+    return _is_read(request.method or "", request.url or "")
+
+
+def _is_read(method: str, url: str) -> bool:
+    """The fetching of a token is as good as one: it changes nothing."""
+    return method.upper() in ("GET", "HEAD") or url.endswith(("/auth/tokens", "/OS-OAUTH2/token"))
 
 
 def _unsent(error: requests.RequestException) -> bool:
@@ -178,10 +183,8 @@ def _refuse_leading_away(response: requests.Response) -> None:
 
 
 def _reach_of(method: str, url: str) -> Reach | None:
-    """The call that may cut a request: a read, or the fetching of a token: it changes nothing."""
-    if method.upper() in ("GET", "HEAD") or url.endswith("/auth/tokens"):
-        return current.get()
-    return None
+    """The call that may cut a request: a read."""
+    return current.get() if _is_read(method, url) else None
 
 
 class _Registered:

@@ -97,6 +97,11 @@ class Once:
         while len(self._made) > KEPT and next(iter(self._made.values())).task.done():
             self._made.popitem(last=False)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a change is under way."""
+        return bool(self._running)
+
     async def finish(self, seconds: float) -> None:
         """Lets the changes that are under way end, for so long."""
         for task in self._later:

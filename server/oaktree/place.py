@@ -22,6 +22,7 @@ from openstack.config.cloud_region import CloudRegion
 from openstack.connection import Connection
 
 from oaktree import http
+from oaktree.brought import BroughtTokens
 from oaktree.budget import Budget, Turn
 from oaktree.errors import Refused, service_absent
 from oaktree.translate import translate
@@ -57,13 +58,21 @@ class Place:
     comes back elsewhere, is no case of its own.
     """
 
-    def __init__(self, cloud: str, region: str, config: CloudRegion, budget: Budget) -> None:
-        """`budget` is the cloud's, shared by all its places."""
+    def __init__(
+        self,
+        cloud: str,
+        region: str,
+        config: CloudRegion,
+        budget: Budget,
+        project: Project | None = None,
+    ) -> None:
+        """`budget` is the cloud's, shared by all its places. The project is told by the cloud where
+        it is not known before."""
         self.cloud = cloud
         self.region = region
         self.config = config
         self.budget = budget
-        self.project = Project()
+        self.project = project or Project()
         # When the last change that went through here was over, on the monotonic clock: no read may
         # show what was before it.
         self.changed = float("-inf")
@@ -123,9 +132,16 @@ class Place:
         when it ends."""
         self._background.cancel()
         self.budget.end()
+        self.hang_up()
         for place in self._scoped.values():
             if place is not self:
                 place.close()
+
+    def hang_up(self) -> None:
+        """Closes the connections that are open for nothing; they are made again when needed."""
+        connected = self._connected
+        if connected is not None:
+            connected.connection.session.session.close()
 
     def _service_at(self, url: str) -> str:
         """The service that an address belongs to; empty if it is none of those in use."""
@@ -242,6 +258,13 @@ class Place:
     def scoped(self, project: Project) -> Place:
         """The same region seen from another project of the same user: one place a project, however
         it is named."""
+        if isinstance(self.config.get_auth(), BroughtTokens):
+            raise Refused(
+                grpc.StatusCode.PERMISSION_DENIED,
+                Reason.REASON_POLICY_FORBIDS,
+                f"the call's token is for the project {self.project.name or self.project.id!r} and "
+                "no other; show a token of the project that location.project names",
+            )
         key = (project.id, project.name, project.domain_id, project.domain_name)
         with self._lock:
             if key not in self._scoped:

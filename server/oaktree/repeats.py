@@ -48,7 +48,7 @@ async def make(call: Call, place: Place, reader: Reader) -> Made:
     mark = await place.run(None, _mark, place, reader, call.request)
     repeat = _Repeat(call, place, reader, mark)
     if mark:
-        call.server.once.later(_sweep(place))
+        call.caller.once.later(_sweep(place))
     repeats = mark and row.mark is not None and not row.mark.unique and call.may_repeat
     made = await (repeat.make() if repeats else repeat.post())
     if row.complete is not None:
@@ -120,13 +120,13 @@ class _Repeat:
             chosen = await self._settle(found)
         finally:
             if found or made is not None:
-                self._call.server.once.later(self._watch())
+                self._call.caller.once.later(self._watch())
         return made if made is not None and made.id == chosen else Made(chosen)
 
     async def _look(self, turn: Turn = Turn.READ) -> list[Found]:
         """All that bears the mark, in the order in which it is chosen from: the oldest first, but
         last what is being deleted."""
-        fetch = self._call.server.listings.of(self._place, self._reader).fetch(0, turn)
+        fetch = self._call.caller.listings.of(self._place, self._reader).fetch(0, turn)
         found = [one async for page in fetch.read() for one in page if one.mark == self._mark]
         if not found:
             return found

@@ -9,8 +9,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     # Run as a file, Python looks for modules in this folder, where `http` would hide its own.
@@ -18,16 +19,13 @@ if __name__ == "__main__":
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from oaktree import models
-from oaktree.call import Server
-from oaktree.clouds import Clouds
+from oaktree.errors import Refused
+from oaktree.gate import Gate
 from oaktree.handlers import handlers
-from oaktree.listing import Listings
-from oaktree.once import Once
-from oaktree.poller import Pollers
-from oaktree.service import Service
+from oaktree.service import Service, refuse
 
 LOG = logging.getLogger(__name__)
 OPTIONS = [
@@ -38,8 +36,14 @@ OPTIONS = [
     ("grpc.server.max_pending_requests_hard_limit", 100_000),
     # Requests are small; one that is not gets an answer that says which field is too large.
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    # Whoever pings more often than any of our clients is cut off.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    # A peer that is gone without a word must not keep its streams.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    # How long a peer may take to say who it is, in TLS and HTTP/2.
+    ("grpc.server_handshake_timeout_ms", 20_000),
 ]
 # How long calls get to end once the server is told to stop.
 DRAIN_SECONDS = 10.0
@@ -55,34 +59,61 @@ def _local(address: str) -> bool:
         return False
 
 
+class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]
+    """Tells what there is to call to who may call it."""
+
+    def __init__(self, names: Sequence[str], gate: Gate) -> None:
+        super().__init__(names)
+        self._gate = gate
+
+    async def ServerReflectionInfo(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        try:
+            await self._gate.admit(context.invocation_metadata(), context.peer())
+        except Refused as refused:
+            await refuse(context, refused)
+        async for response in super().ServerReflectionInfo(requests, context):
+            yield response
+
+
 class Oaktree:
     """A server that can be started and stopped, within a running event loop."""
 
-    def __init__(self, clouds: Clouds) -> None:
-        listings = Listings()
-        self._shared = Server(clouds, listings, Pollers(listings), Once())
+    def __init__(self, gate: Gate, tls: grpc.ServerCredentials | None = None) -> None:
+        """Without `tls` it speaks plaintext, and so to this machine alone."""
+        self._gate = gate
+        self._tls = tls
         self._server = grpc.aio.server(options=OPTIONS)
-        self._server.add_generic_rpc_handlers((Service(handlers(), self._shared),))
+        self._server.add_generic_rpc_handlers((Service(handlers(), gate),))
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._services = sorted({path.split("/")[1] for path in models.rpcs()})
-        reflection.enable_server_reflection(
-            (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        shown = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            _Reflection(shown, gate), self._server
         )
 
     async def start(self, address: str) -> str:
         """Listens, and says where: a port of 0 becomes the one that was free. OSError if it is in
         use."""
-        if not _local(address):
+        if not _local(address) and not self._gate.may_be_reached:
             # Whoever can reach it can spend the owner's clouds.
             raise ValueError(
-                f"cannot listen on {address}: this oaktree does not ask who calls, and so serves "
-                "only this machine: give 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH"
+                f"cannot listen on {address}: one's own oaktree serves only this machine: give "
+                "127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH; for others to call, "
+                "serve with --config"
+            )
+        if not _local(address) and self._tls is None:
+            raise ValueError(
+                f"cannot listen on {address}: tokens would travel in plaintext; give a certificate "
+                "and its key in the configuration, under tls"
             )
         # A socket's file is its owner's alone, whatever the mask would allow.
         mask = os.umask(0o177)
         try:
-            port = self._server.add_insecure_port(address)
+            if self._tls is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, self._tls)
         except RuntimeError as error:
             raise OSError(
                 f"cannot listen on {address}: the port is in use, or the address is not this "
@@ -90,26 +121,31 @@ class Oaktree:
             ) from error
         finally:
             os.umask(mask)
+        where = address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+        self._gate.open(where)
         await self._server.start()
         for name in ("", *self._services):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+        return where
 
     async def stop(self, seconds: float = DRAIN_SECONDS) -> None:
         """Takes no new calls, lets those under way end, and ends the rest. Changes that are under
         way in a cloud are let end as well, for so long."""
         await self._health.enter_graceful_shutdown()
-        self._shared.pollers.close()
+        self._gate.end_streams()
         await self._server.stop(seconds)
-        await self._shared.once.finish(seconds)
-        self._shared.clouds.close()
+        await self._gate.close(seconds)
 
 
 async def serve(
-    clouds: Clouds, address: str, ready: Callable[[str], None] = lambda where: None
+    gate: Gate,
+    address: str,
+    *,
+    tls: grpc.ServerCredentials | None = None,
+    ready: Callable[[str], None] = lambda where: None,
 ) -> None:
     """Serves until SIGTERM or SIGINT. `ready` is told where, once it does."""
-    oaktree = Oaktree(clouds)
+    oaktree = Oaktree(gate, tls)
     where = await oaktree.start(address)
     # A page of a list is some ten thousand dicts and no cycle: at the default the collector walks
     # them, and all that was imported, over and over for nothing.
@@ -120,7 +156,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stopped.set)
-    LOG.info("serving %s on %s", ", ".join(clouds.names) or "no clouds", where)
+    LOG.info("serving %s on %s", gate.describe(), where)
     print(f"oaktree serves on {where}", flush=True)
     ready(where)
     await stopped.wait()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -19,8 +19,9 @@ from grpc_status import rpc_status
 from oaktreemodel.v1.error_pb2 import Reason
 
 from oaktree import models, validate
-from oaktree.call import Call, Server
+from oaktree.call import Call
 from oaktree.errors import Refused, reason_word
+from oaktree.gate import Gate, Metadata, Pass
 from oaktree.http import Reach
 from oaktree.reader import Others
 from oaktree.translate import translate
@@ -29,6 +30,8 @@ LOG = logging.getLogger(__name__)
 # In a call's metadata: that its request id was made for it alone, so that nobody can have sent it
 # before. Who says nothing may be repeating himself.
 REQUEST_ID, NEW = "oaktree-request-id", "new"
+# How to come by a token.
+WITHOUT_TOKEN = ("CreateToken",)
 # How many requests for reads are kept, and of how many bytes at most.
 KEPT, SMALL = 4096, 512
 Unary = Callable[[Call], Awaitable[bytes]]
@@ -38,8 +41,8 @@ Stream = Callable[[Call], AsyncIterator[bytes]]
 class Service(grpc.GenericRpcHandler):
     """`handlers` gives, for every rpc by its path, what serves it."""
 
-    def __init__(self, handlers: Mapping[str, Any], server: Server) -> None:
-        self._server = server
+    def __init__(self, handlers: Mapping[str, Any], gate: Gate) -> None:
+        self._gate = gate
         self._methods = {
             path: self._method(models.rpcs()[path], handler) for path, handler in handlers.items()
         }
@@ -57,63 +60,110 @@ class Service(grpc.GenericRpcHandler):
 
         return grpc.unary_unary_rpc_method_handler(unary)
 
-    def _call(self, rpc: models.Rpc, data: bytes, context: Any) -> Call:
+    async def _admit(self, rpc: models.Rpc, context: Any, metadata: Metadata) -> Pass:
+        """Whose call it is, before anything of it is read."""
+        if rpc.name in WITHOUT_TOKEN:
+            return self._gate.nobody
+        known = self._gate.known(metadata)
+        return known or await self._gate.admit(metadata, context.peer())
+
+    def _call(
+        self, rpc: models.Rpc, data: bytes, context: Any, admitted: Pass, metadata: Metadata
+    ) -> Call:
         changes = rpc.changes
         read = _read if changes or len(data) > SMALL else _seen
         request = read(rpc.path, data)
         left = context.time_remaining()
         reach = Reach(None if left is None else time.monotonic() + left)
-        may_repeat = changes and not _is_new(context.invocation_metadata())
-        return Call(rpc, request, reach, self._server, may_repeat=may_repeat)
+        may_repeat = changes and not _is_new(metadata)
+        return Call(
+            rpc, request, reach, admitted.caller, self._gate, context.peer, may_repeat=may_repeat
+        )
 
     async def _unary(self, rpc: models.Rpc, handler: Unary, data: bytes, context: Any) -> bytes:
-        call = None
+        call = admitted = None
         Others.serving += 1
         Others.came = time.monotonic()
         try:
-            call = self._call(rpc, data, context)
+            metadata = context.invocation_metadata()
+            admitted = await self._admit(rpc, context, metadata)
+            admitted.caller.calls += 1
+            call = self._call(rpc, data, context, admitted, metadata)
             return await handler(call)
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            await self._abort(context, rpc, call, error)
+            await self._abort(context, rpc, call, admitted, error)
             raise AssertionError from error  # abort does not return
         finally:
             Others.serving -= 1
+            if admitted is not None:
+                admitted.caller.calls -= 1
             if call is not None:
                 call.reach.cancel()
 
     async def _stream(
         self, rpc: models.Rpc, handler: Stream, data: bytes, context: Any
     ) -> AsyncIterator[bytes]:
-        call = None
+        call = admitted = None
         # Who waits needs no room made for him.
         served = rpc.verb not in ("Wait", "Watch")
         Others.serving += served
         if served:
             Others.came = time.monotonic()
         try:
-            call = self._call(rpc, data, context)
-            async for response in handler(call):
-                yield response
-        except (asyncio.CancelledError, GeneratorExit):
+            metadata = context.invocation_metadata()
+            admitted = await self._admit(rpc, context, metadata)
+            admitted.caller.calls += 1
+            call = self._call(rpc, data, context, admitted, metadata)
+            with admitted.streaming() as stream:
+                async for response in handler(call):
+                    stream.is_sending = True
+                    yield response
+                    stream.is_sending = False
+                    if admitted.ended is not None:
+                        raise admitted.ended
+        except asyncio.CancelledError:
+            if admitted is None or admitted.ended is None:
+                raise
+            # By the end of the pass, not by whoever called.
+            await self._abort(context, rpc, call, None, admitted.ended)
+        except GeneratorExit:
             raise
         except Exception as error:
-            await self._abort(context, rpc, call, error)
+            await self._abort(context, rpc, call, admitted, error)
         finally:
             Others.serving -= served
+            if admitted is not None:
+                admitted.caller.calls -= 1
             if call is not None:
                 call.reach.cancel()
 
-    @staticmethod
-    async def _abort(context: Any, rpc: models.Rpc, call: Call | None, error: Exception) -> None:
+    async def _abort(
+        self,
+        context: Any,
+        rpc: models.Rpc,
+        call: Call | None,
+        admitted: Pass | None,
+        error: Exception,
+    ) -> None:
         refused = translate(error)
+        if admitted is not None and admitted.is_doubted:
+            try:
+                await self._gate.reconsider(admitted)
+            except Refused as ended:
+                refused = ended
         if call is not None:
             refused = refused.at(**call.where())
         # The message may quote a request or a cloud, and so what nobody else may read.
         LOG.info("%s: %s %s", rpc.name, refused.code.name, reason_word(refused.reason))
         LOG.debug("%s: %s", rpc.name, refused.message)
-        await context.abort_with_status(rpc_status.to_status(refused.status()))
+        await refuse(context, refused)
+
+
+async def refuse(context: Any, refused: Refused) -> None:
+    """Ends a call with an error of ours; does not return."""
+    await context.abort_with_status(rpc_status.to_status(refused.status()))
 
 
 def _read(path: str, data: bytes) -> Any:
@@ -139,6 +189,6 @@ def _read(path: str, data: bytes) -> Any:
 _seen = lru_cache(KEPT)(_read)
 
 
-def _is_new(metadata: Iterable[tuple[str, str | bytes]]) -> bool:
+def _is_new(metadata: Metadata) -> bool:
     told = dict(metadata)
     return told.get(REQUEST_ID) == NEW and "grpc-previous-rpc-attempts" not in told

@@ -32,7 +32,7 @@ async def list_all(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     everybody = getattr(call.request, "all_projects", False)
 
     async def one(place: Place) -> AsyncIterator[bytes]:
-        fetch = call.server.listings.of(place, reader, everybody).fetch(max_age(call.request))
+        fetch = call.caller.listings.of(place, reader, everybody).fetch(max_age(call.request))
         if not fetch.done:
             place.check_turn(call.reach)
         elif test is None and fetch.error is None:
@@ -64,7 +64,7 @@ async def over_places(
     """What every place that the call covers gives, side by side. A place that fails is a Failure in
     the stream; where the call names the place, the call fails."""
     location = call.request.location
-    places, failures = call.server.clouds.every(location)
+    places, failures = call.caller.clouds.every(location)
     for where, refused in failures:
         yield failure(where, refused)
     if location.cloud and location.region:
@@ -108,7 +108,7 @@ def failure(location: Location, refused: Refused) -> bytes:
 async def get(call: Call, reader: Reader) -> bytes:
     place, name = await call.place(), call.request.name_or_id
     if not reader.row.list_tells_less:
-        listing = call.server.listings.of(place, reader)
+        listing = call.caller.listings.of(place, reader)
         kept = listing.kept(max_age(call.request))
         if kept is not None:
             # What one thing's own answer is, is asked below.
@@ -132,7 +132,7 @@ async def create(call: Call, reader: Reader) -> bytes:
     async def work() -> bytes:
         made = await repeats.make(call, place, reader)
         if row.see_to is not None:
-            call.server.once.later(row.see_to(place, made.id))
+            call.caller.once.later(row.see_to(place, made.id))
         return await _read_new(place, reader, made)
 
     return await call.change(place, work)

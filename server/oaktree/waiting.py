@@ -34,7 +34,7 @@ async def wait(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     if until not in (State.STATE_READY, State.STATE_STOPPED, State.STATE_DELETED):
         raise invalid("until", "must be STATE_READY, STATE_STOPPED or STATE_DELETED")
     place = await call.place()
-    poller = call.server.pollers.of(place, reader)
+    poller = call.caller.pollers.of(place, reader)
     began = time.time()
     try:
         last, asked = await poller.find(call.reach, call.request.name_or_id)
@@ -165,7 +165,7 @@ async def watch(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     location = call.request.location
     test = filters.wanted(reader.descriptor, call.request, bool(reader.row.zone_key))
     everybody = getattr(call.request, "all_projects", False)
-    places, failures = call.server.clouds.every(location)
+    places, failures = call.caller.clouds.every(location)
     for where, refused in failures:
         yield failure(where, refused)
     if location.HasField("project"):
@@ -175,7 +175,7 @@ async def watch(call: Call, reader: Reader) -> AsyncIterator[bytes]:
         watches = []
         for place in places:
             one = Watch(place, test, wake)
-            poller = call.server.pollers.of(place, reader, everybody)
+            poller = call.caller.pollers.of(place, reader, everybody)
             await watching.enter_async_context(poller.watch(one))
             watches.append(one)
         while True:

@@ -13,8 +13,9 @@ import oaktreemodel
 import pytest
 import yaml
 from oaktree.cli import configuration
-from oaktree.clouds import Clouds
+from oaktree.clouds import configured
 from oaktree.democloud import DemoCloud
+from oaktree.gate import Open
 from oaktree.server import Oaktree
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Running:
         self.oaktree, self.address = self.do(self._start(path, names, address))
 
     async def _start(self, path: Path, names: tuple[str, ...], address: str) -> tuple[Oaktree, str]:
-        oaktree = Oaktree(Clouds(configuration(str(path)), names))
+        oaktree = Oaktree(Open(configured(configuration(str(path)), names)))
         return oaktree, await oaktree.start(address)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
@@ -52,6 +53,14 @@ def until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it did not happen")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _runtime_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tokens of oaktrees under test are not among those of the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
 
 
 @pytest.fixture(scope="module")

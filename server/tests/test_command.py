@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import oaktree
@@ -20,6 +21,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
+from oaktree import tokenfile
 from oaktree.democloud import DemoCloud
 from oaktreemodel.v1 import flavor_pb2, flavor_pb2_grpc
 
@@ -55,6 +57,22 @@ def start(
     return process, line.split()[-1]
 
 
+class Shown(
+    grpc.StreamStreamClientInterceptor,  # type: ignore[misc]
+    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
+):
+    """Shows the token of the oaktree at an address, with stubs that know nothing of it."""
+
+    def __init__(self, address: str) -> None:
+        token = (tokenfile.folder() / tokenfile.name_of(address)).read_text().strip()
+        self._metadata = (("authorization", f"Bearer {token}"),)
+
+    def _show(self, proceed: Any, details: Any, request: Any) -> Any:
+        return proceed(details._replace(metadata=self._metadata), request)
+
+    intercept_unary_unary = intercept_stream_stream = _show
+
+
 def stop(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
@@ -78,7 +96,9 @@ def test_it_serves_with_health_and_reflection(served: tuple[subprocess.Popen[str
         for service in ("", "oaktreemodel.v1.ServerService"):
             answer = health.Check(health_pb2.HealthCheckRequest(service=service))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        reflected = ProtoReflectionDescriptorDatabase(channel)
+        reflected = ProtoReflectionDescriptorDatabase(
+            grpc.intercept_channel(channel, Shown(address))
+        )
         assert "oaktreemodel.v1.ServerService" in reflected.get_services()
         assert reflected.FindFileByName("oaktreemodel/v1/server.proto").package == "oaktreemodel.v1"
     assert stop(process) == 0
@@ -145,7 +165,8 @@ def test_what_os_cloud_says_is_the_default(clouds_yaml: Path) -> None:
     try:
         with grpc.insecure_channel(address) as channel:
             request = flavor_pb2.GetFlavorRequest(name_or_id="m1.tiny")
-            found = flavor_pb2_grpc.FlavorServiceStub(channel).GetFlavor(request).flavor
+            shown = grpc.intercept_channel(channel, Shown(address))
+            found = flavor_pb2_grpc.FlavorServiceStub(shown).GetFlavor(request).flavor
         assert found.location.cloud == "direct"
     finally:
         stop(process)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from oaktree import validate
 from oaktree.call import Call
-from oaktree.errors import not_offered
 
 
 async def create_token(call: Call, reader: Any) -> bytes:
-    raise not_offered(
-        "this oaktree is its owner's own: it takes the token in the owner's runtime directory, "
-        "where clients of this machine find it by themselves"
-    )
+    for name in ("client_id", "client_secret"):
+        validate.need(call.request, name)
+    return await call.gate.create_token(call.request, call.peer())
 
 
 SPECIALS = {"CreateToken": create_token}

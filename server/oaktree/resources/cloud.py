@@ -18,7 +18,7 @@ from oaktree.place import Place
 
 async def list_clouds(call: Call, reader: Any) -> AsyncIterator[bytes]:
     """Every cloud as soon as it is known; one that fails says so itself."""
-    clouds, location = call.server.clouds, call.request.location
+    clouds, location = call.caller.clouds, call.request.location
     test = filters.compile_all(Cloud.DESCRIPTOR, call.request.where)
     if location.cloud:
         names = [location.cloud]
@@ -40,8 +40,8 @@ async def list_clouds(call: Call, reader: Any) -> AsyncIterator[bytes]:
 
 
 async def _cloud(call: Call, name: str) -> Cloud:
-    clouds = call.server.clouds
-    cloud = Cloud(id=name, name=name, profile=clouds.profiles.get(name, ""))
+    clouds = call.caller.clouds
+    cloud = Cloud(id=name, name=name, profile=clouds.profile(name))
     cloud.location.cloud = name
     try:
         places = clouds.regions(name)

@@ -1,0 +1,141 @@
+"""The callers of a deployer's oaktree: those that called of late, as many as there is room for."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from oaktreemodel.v1.location_pb2 import Project
+from openstack.config.cloud_region import CloudRegion
+
+from oaktree.brought import BroughtTokens
+from oaktree.budget import Budget
+from oaktree.caller import Caller
+from oaktree.clouds import Clouds, Entry, default_region
+from oaktree.deployment import DeployedCloud, Limits
+from oaktree.errors import rate_limited
+from oaktree.gate import Pass
+from oaktree.place import Place
+
+# After so long without a call, the connections to the cloud are closed.
+QUIET_SECONDS = 60.0
+# How many addresses of services are remembered; some hold a project's id.
+DISCOVERED = 10_000
+
+
+@dataclass(eq=False)
+class Kept:
+    """A caller, and the tokens it brought."""
+
+    identity: str
+    caller: Caller
+    tokens: BroughtTokens
+    places: Collection[Place]
+    passes: set[Pass] = field(default_factory=set)
+    # When it last called, on the monotonic clock.
+    called: float = field(default_factory=time.monotonic)
+    is_quiet: bool = False
+
+    @property
+    def is_busy(self) -> bool:
+        return self.caller.calls > 0 or self.caller.once.is_busy
+
+
+class Callers:
+    def __init__(
+        self,
+        clouds: Mapping[str, DeployedCloud],
+        limits: Limits,
+        let_go: Callable[[Pass], None],
+    ) -> None:
+        """`let_go` is called with every pass of a caller that is kept no longer."""
+        self._clouds = clouds
+        self._pass_let_go = let_go
+        self._limits = limits
+        # Those that called last are at the end.
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        # What services say of their versions, by address: the same for all, and nobody's secret.
+        self._discovered: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def all(self) -> list[Caller]:
+        return [kept.caller for kept in self._kept.values()]
+
+    def of(self, identity: str, cloud: str, project: Project) -> Kept:
+        """The caller of an identity, which is a new one if it is not kept. RESOURCE_EXHAUSTED if
+        there is no room: all that are kept are in the middle of something."""
+        kept = self._kept.get(identity)
+        if kept is None:
+            self._make_room()
+            kept = self._kept[identity] = self._make(identity, cloud, project)
+        self._kept.move_to_end(identity)
+        return kept
+
+    def touch(self, kept: Kept) -> None:
+        kept.called = time.monotonic()
+        kept.is_quiet = False
+        self._kept.move_to_end(kept.identity)
+
+    def tidy(self) -> None:
+        """Lets go of what nobody has asked for in a while."""
+        now = time.monotonic()
+        for kept in list(self._kept.values()):
+            idle = now - kept.called
+            if idle < QUIET_SECONDS:
+                break
+            if kept.is_busy:
+                continue
+            if idle >= self._limits.idle_seconds:
+                self._let_go(kept)
+            elif not kept.is_quiet:
+                kept.is_quiet = True
+                for place in kept.places:
+                    place.hang_up()
+
+    def _make_room(self) -> None:
+        if len(self._kept) < self._limits.callers:
+            return
+        oldest = next((kept for kept in self._kept.values() if not kept.is_busy), None)
+        if oldest is None:
+            raise rate_limited(
+                f"{self._limits.callers} callers are being served, and there is no room for more",
+                5.0,
+            )
+        self._let_go(oldest)
+
+    def _let_go(self, kept: Kept) -> None:
+        del self._kept[kept.identity]
+        for one in tuple(kept.passes):
+            self._pass_let_go(one)
+        kept.caller.pollers.close()
+        kept.caller.clouds.close()
+
+    def _make(self, identity: str, cloud: str, project: Project) -> Kept:
+        deployed = self._clouds[cloud]
+        tokens = BroughtTokens(deployed.auth_url)
+        budget = Budget(deployed.rate)
+        places = {
+            name: Place(cloud, name, self._shown(region, tokens), budget, project)
+            for name, region in deployed.regions.items()
+        }
+        region = default_region(places, deployed.region_name)
+        clouds = Clouds({cloud: Entry(places, region, deployed.profile)})
+        caller = Caller(clouds, self._limits.streams_per_caller)
+        return Kept(identity, caller, tokens, places.values())
+
+    def _shown(self, region: CloudRegion, tokens: BroughtTokens) -> CloudRegion:
+        """A region as the caller sees it who brought the tokens."""
+        if len(self._discovered) > DISCOVERED:
+            self._discovered.clear()
+        seen = copy.copy(region)
+        seen.config = copy.deepcopy(region.config)
+        seen._auth = tokens
+        seen._keystone_session = None
+        seen._discovery_cache = self._discovered
+        return seen
