@@ -10,10 +10,12 @@ import orjson
 from starlette.requests import Request
 
 from .cloud import Cloud, new_id
+from .core import ApiError
 from .faults import Fault
 from .items import Item, Row, Table
+from .keystone.tokens import revoke
 from .layout import Net, lay_out
-from .seed import add_servers
+from .seed import add_application_credential, add_servers, add_user
 
 Answer = tuple[int, bytes, dict[str, str]]
 
@@ -25,7 +27,7 @@ async def answer(cloud: Cloud, request: Request) -> Answer:
     try:
         body = orjson.loads(raw) if raw else {}
         shown = _serve(cloud, request.method, path, body)
-    except (KeyError, TypeError, ValueError) as error:
+    except (ApiError, KeyError, TypeError, ValueError) as error:
         status, shown = 400, {"error": str(error)}
     return status, orjson.dumps(shown, default=list), {"content-type": "application/json"}
 
@@ -43,7 +45,17 @@ def _serve(cloud: Cloud, method: str, path: list[str], body: Row) -> Any:
         case "PATCH", ["settings"]:
             cloud.settings.change(body)
         case "DELETE", ["tokens"]:
-            cloud.tokens.clear()
+            revoke(cloud, lambda token: True)
+        case "DELETE", ["tokens", user]:
+            revoke(cloud, lambda token: token.user == user)
+        case "GET", ["secrets"]:
+            return sorted(cloud.secrets)
+        case "POST", ["users"]:
+            add_user(cloud, **body)
+        case "POST", ["application_credentials"]:
+            return add_application_credential(cloud, **body)
+        case "DELETE", ["application_credentials", key]:
+            cloud.application_credentials.remove(key)
         case "POST", ["servers", region]:
             return add_servers(cloud.regions[region], **body)
         case "PUT", ["networks", region]:

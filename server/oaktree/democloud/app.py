@@ -59,13 +59,13 @@ class Application:
             calls.leave()
 
     async def _serve(self, request: Request, send: Send) -> None:
-        call, rest = self._call(request)
+        call = self._call(request)
         service = call.service
         headers = dict.fromkeys(service.request_id_headers, call.request_id)
         fault = None
         try:
-            reply = discovery.answer(call, rest)
-            route = None if reply else self._route(call, rest)
+            reply = discovery.answer(call, call.full_path)
+            route = None if reply else self._route(call)
             if reply:
                 template = call.path = VERSIONS
                 self.cloud.calls.kinds[f"{call.method} {service.name} {VERSIONS}"] += 1
@@ -104,8 +104,7 @@ class Application:
                 return
         await self._finish(request, send, status, body, headers)
 
-    def _call(self, request: Request) -> tuple[Call, str]:
-        """The call, and its path below the service."""
+    def _call(self, request: Request) -> Call:
         first, _, rest = request.url.path.lstrip("/").partition("/")
         region = None
         if first in self.cloud.regions:
@@ -123,17 +122,18 @@ class Application:
             headers=request.headers,
             query=request.query_params,
             base=self.cloud.address + where,
+            full_path="/" + rest,
             request_id=f"req-{uuid4()}",
             stream=request.stream,
         )
         call._region = region
-        return call, "/" + rest
+        return call
 
-    def _route(self, call: Call, rest: str) -> Route | ApiError:
+    def _route(self, call: Call) -> Route | ApiError:
         """The call's route, counted; or the error that answers it once the token is known good."""
         service = call.service
-        prefix = re.match(service.prefix(self.cloud), rest)
-        call.path = rest[prefix.end() :] if prefix else rest
+        prefix = re.match(service.prefix(self.cloud), call.full_path)
+        call.path = call.full_path[prefix.end() :] if prefix else call.full_path
         kinds = self.cloud.calls.kinds
         try:
             if prefix is None:

@@ -132,6 +132,11 @@ class Cloud:
         """http://host:port, once it listens."""
         self.tokens: dict[str, Any] = {}
         self.application_credentials = Table()
+        self.users: dict[str, dict[str, str]] = {}
+        """Of each user, its role in each of its projects."""
+        self.projects: list[str] = []
+        self.secrets: set[str] = set()
+        """Every token and every application credential's secret given out so far."""
 
     def fixed_id(self, *names: str) -> str:
         """The id of something that is there from the start: the same in every run."""

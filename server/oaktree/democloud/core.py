@@ -52,6 +52,8 @@ class Call:
     query: QueryParams
     base: str
     """The address up to and with the service's name, as the catalog gives it."""
+    full_path: str
+    """The path as the service sees it, with the version that `path` begins behind."""
     request_id: str
     stream: Callable[[], AsyncIterator[bytes]]
     args: dict[str, str] = field(default_factory=dict)

@@ -29,6 +29,7 @@ EXPLANATIONS = {
     409: "There was a conflict when trying to complete your request.",
     415: "The request media type is not supported by this server.",
 }
+OAUTH = ("invalid_client", "invalid_request", "unsupported_grant_type", "other_error")
 HTML = """<html>
  <head>
   <title>{status} {title}</title>
@@ -95,6 +96,8 @@ def image(error: ApiError) -> tuple[bytes, str]:
 
 
 def identity(error: ApiError) -> tuple[bytes, str]:
+    if error.kind in OAUTH:
+        return orjson.dumps({"error": error.kind, "error_description": error.message}), JSON
     return _titled(error)
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,7 @@ import yaml
 
 from .cloud import PROFILES, Cloud, Settings
 from .keystone import service as keystone
+from .keystone.seed import APPLICATION_CREDENTIAL
 from .layout import Net
 from .listener import Listener
 from .seed import fill
@@ -116,25 +118,25 @@ class DemoCloud:
         extras: also modern as the user of the second project (`modern-other`), with an application
         credential (`modern-appcred`), as a reader (`modern-reader`) and as `modern-admin`.
         """
-        clouds: dict[str, Any] = {
-            name: self._entry(cloud, "demo", "demo") for name, cloud in self.clouds.items()
-        }
+        clouds: dict[str, Any] = {name: self.entry(name, "demo", "demo") for name in self.clouds}
         modern = self.clouds.get("modern")
         if extras and modern is not None:
             for user, project in (("other", "other"), ("reader", "demo"), ("admin", "admin")):
-                clouds[f"modern-{user}"] = self._entry(modern, user, project)
-            found = modern.application_credentials.where(name=keystone.APPLICATION_CREDENTIAL)
-            clouds["modern-appcred"] = self._entry(modern, "", "") | {
+                clouds[f"modern-{user}"] = self.entry("modern", user, project)
+            found = modern.application_credentials.where(name=APPLICATION_CREDENTIAL)
+            clouds["modern-appcred"] = self.entry("modern", "", "") | {
                 "auth_type": "v3applicationcredential",
                 "auth": {
                     "auth_url": f"{modern.address}/identity/v3",
                     "application_credential_id": found[0]["id"],
-                    "application_credential_secret": found[0]["secret"],
+                    "application_credential_secret": found[0]["_secret"],
                 },
             }
         return {"clouds": clouds}
 
-    def _entry(self, cloud: Cloud, user: str, project: str) -> dict[str, Any]:
+    def entry(self, name: str, user: str, project: str) -> dict[str, Any]:
+        """What clouds.yaml says of this cloud for this user of it in this project."""
+        cloud = self.clouds[name]
         regions = list(cloud.regions)
         entry: dict[str, Any] = {
             "auth": {
@@ -204,13 +206,67 @@ class DemoCloud:
 
     def expire_tokens(self, cloud: str) -> None:
         """Every token given out so far is worth nothing."""
-        self.admin(cloud, "DELETE", "tokens")
+        self.revoke_tokens(cloud)
+
+    def revoke_tokens(self, cloud: str, user: str | None = None) -> None:
+        """Those of one user, or all."""
+        self.admin(cloud, "DELETE", f"tokens/{user}" if user else "tokens")
+
+    def add_user(self, cloud: str, user: str, projects: dict[str, str]) -> None:
+        """Add a user with a role in each project, or give one that is there these as well.
+
+        A project that is not there is made, with networks like the project `demo` started with.
+        `entry` tells how such a user logs in; the password is everybody's.
+        """
+        self.admin(cloud, "POST", "users", {"name": user, "roles": projects})
+
+    def application_credential(
+        self,
+        cloud: str,
+        user: str = "demo",
+        project: str = "demo",
+        *,
+        roles: Sequence[str] = (),
+        expires: datetime | None = None,
+        access_rules: Sequence[dict[str, str]] = (),
+        unrestricted: bool = False,
+    ) -> tuple[str, str]:
+        """Make one; its id and its secret. With all roles of the user where none are named.
+
+        expires: with a time zone. access_rules: each has service, method and path. Raises
+        ValueError in Keystone's words where it refuses.
+        """
+        body = {
+            "user": user,
+            "project": project,
+            "roles": list(roles),
+            "expires_at": expires and expires.astimezone(UTC).replace(tzinfo=None).isoformat(),
+            "access_rules": list(access_rules),
+            "unrestricted": unrestricted,
+        }
+        made = self.admin(cloud, "POST", "application_credentials", body)
+        return made["id"], made["secret"]
+
+    def delete_application_credential(self, cloud: str, key: str) -> None:
+        """The tokens it gave end with it."""
+        self.admin(cloud, "DELETE", f"application_credentials/{key}")
+
+    def secrets(self, cloud: str | None = None) -> frozenset[str]:
+        """Every token and every application credential's secret that was given out so far."""
+        names = [cloud] if cloud else list(self.clouds)
+        return frozenset(s for name in names for s in self.admin(name, "GET", "secrets"))
 
     def add_servers(
-        self, cloud: str, region: str, count: int, project: str = "demo", prefix: str = "server"
+        self,
+        cloud: str,
+        region: str,
+        count: int,
+        project: str = "demo",
+        prefix: str = "server",
+        user: str = "demo",
     ) -> list[str]:
         """Many ACTIVE servers at once, whatever the quota says. Their ids, oldest first."""
-        body = {"count": count, "project": project, "prefix": prefix}
+        body = {"count": count, "project": project, "prefix": prefix, "user": user}
         ids: list[str] = self.admin(cloud, "POST", f"servers/{region}", body)
         return ids
 

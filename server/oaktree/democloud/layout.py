@@ -37,8 +37,12 @@ def start(floating_ips: bool) -> list[Net]:
     if not floating_ips:
         outside.shared = True
         return [outside]
-    inside = [Net("private", project, routed_to=["public"]) for project in ("demo", "other")]
-    return [outside, *inside]
+    return [outside, inside("demo"), inside("other")]
+
+
+def inside(project: str) -> Net:
+    """What a project starts with where servers need floating IPs."""
+    return Net("private", project, routed_to=["public"])
 
 
 def lay_out(region: Region, nets: Iterable[Net]) -> None:
@@ -47,14 +51,15 @@ def lay_out(region: Region, nets: Iterable[Net]) -> None:
         for item in region.tables[name]:
             region.tables[name].remove(item["id"])
     for net in nets:
-        _make(region, net)
+        add(region, net)
 
 
 def _id(region: Region, kind: str, name: str) -> str:
     return region.cloud.fixed_id(region.name, kind, name)
 
 
-def _make(region: Region, net: Net) -> None:
+def add(region: Region, net: Net) -> None:
+    """Raises ValueError where an external network it is routed to is not there."""
     owner = keystone.project_id(region.cloud, net.project)
     key = f"{net.project}/{net.name}"
     values: Row = {

@@ -1,11 +1,16 @@
 """What each cloud holds when it starts."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-from .cloud import Cloud, Region, now
+from .cloud import Cloud, Region, new_id, now
 from .glance.service import new_image
+from .items import Row
+from .keystone import credentials
 from .keystone import service as keystone
-from .layout import lay_out, start
+from .keystone.seed import seed as seed_identity
+from .layout import add, inside, lay_out, start
 from .neutron.addresses import make_port
 from .nova.life import HOST, addresses, enter, new_server, plug, refresh_addresses
 
@@ -24,7 +29,7 @@ IMAGES: dict[str, tuple[int, int, int, dict[str, str]]] = {
 
 
 def fill(cloud: Cloud) -> None:
-    keystone.seed(cloud)
+    seed_identity(cloud)
     for region in cloud.regions.values():
         region.device_changed = partial(refresh_addresses, region)
         _flavors(region)
@@ -76,10 +81,32 @@ def _images(region: Region) -> None:
         )
 
 
-def add_servers(region: Region, count: int, project: str, prefix: str = "server") -> list[str]:
+def add_user(cloud: Cloud, name: str, roles: dict[str, str]) -> None:
+    """Projects that are new get the network that the others started with, where they did."""
+    for project in keystone.add_user(cloud, name, roles):
+        for region in cloud.regions.values():
+            if cloud.profile.floating_ips:
+                add(region, inside(project))
+
+
+def add_application_credential(
+    cloud: Cloud, user: str, project: str, roles: Sequence[str], **values: Any
+) -> Row:
+    held = keystone.ROLES[cloud.users[user][project]]
+    wanted = values | {
+        "name": f"credential-{new_id()}",
+        "roles": [{"name": name} for name in roles],
+    }
+    item = credentials.make(cloud, user, project, held, wanted)
+    return {"id": item["id"], "secret": item["_secret"]}
+
+
+def add_servers(
+    region: Region, count: int, project: str, prefix: str = "server", user: str = "demo"
+) -> list[str]:
     """ACTIVE servers with a port each, made at once, whatever the quota says. Their ids."""
     cloud = region.cloud
-    owner, user = keystone.project_id(cloud, project), keystone.user_id(cloud, "demo")
+    owner, owner_user = keystone.project_id(cloud, project), keystone.user_id(cloud, user)
     network = next(one for one in region.networks if one["project_id"] == owner or one["shared"])
     flavor = region.flavors.get("2")
     image = next(iter(region.images))
@@ -90,7 +117,7 @@ def add_servers(region: Region, count: int, project: str, prefix: str = "server"
         server = new_server(
             region,
             owner,
-            user,
+            owner_user,
             flavor,
             name=f"{prefix}-{number:05}",
             image_id=image["id"],

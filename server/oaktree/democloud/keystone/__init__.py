@@ -1,6 +1,6 @@
 """Keystone v3."""
 
-from . import projects, tokens
+from . import credentials, oauth, projects, tokens, users
 from .service import SERVICE
 
-__all__ = ["SERVICE", "projects", "tokens"]
+__all__ = ["SERVICE", "credentials", "oauth", "projects", "tokens", "users"]

@@ -12,12 +12,18 @@ ENDPOINTS = {
 }
 
 
+def service_type(cloud: Cloud, service: str) -> str:
+    """The type a service has in the catalog; its name here is that everywhere but in one case."""
+    if service != "volume":
+        return service
+    return "volumev2" if cloud.profile.old else "block-storage"
+
+
 def catalog(cloud: Cloud, project: str) -> list[Row]:
-    old = cloud.profile.old
     words = {
         "nova": "v2.1",
-        "cinder": "v2" if old else "v3",
-        "volume": "volumev2" if old else "block-storage",
+        "cinder": "v2" if cloud.profile.old else "v3",
+        "volume": service_type(cloud, "volume"),
         "project": project,
     }
     services = [_service(cloud, "identity", "keystone", dict.fromkeys(cloud.regions, "/identity"))]

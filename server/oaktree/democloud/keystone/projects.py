@@ -3,7 +3,7 @@
 from ..core import ApiError, Call, Reply
 from ..items import Row
 from .catalog import catalog
-from .service import PROJECTS, SERVICE, USERS, forbidden, project_id
+from .service import SERVICE, forbidden, project_id
 
 
 @SERVICE.route("GET", "/auth/catalog")
@@ -15,14 +15,19 @@ def show_catalog(call: Call) -> Reply:
 @SERVICE.route("GET", "/auth/projects")
 @SERVICE.route("GET", "/users/{user}/projects")
 def own_projects(call: Call) -> Reply:
-    return _projects(call, [name for name in PROJECTS if name in USERS[call.token.user]])
+    return _projects(call, _own(call))
 
 
 @SERVICE.route("GET", "/projects")
 def projects(call: Call) -> Reply:
     if not call.is_admin:
-        raise forbidden("list_projects")
-    return _projects(call, list(PROJECTS))
+        raise forbidden("identity:list_projects")
+    return _projects(call, call.cloud.projects)
+
+
+def _own(call: Call) -> list[str]:
+    mine = call.cloud.users[call.token.user]
+    return [name for name in call.cloud.projects if name in mine]
 
 
 def _projects(call: Call, names: list[str]) -> Reply:
@@ -54,11 +59,11 @@ def _project(call: Call, name: str) -> Row:
 
 @SERVICE.route("GET", "/projects/{id}")
 def show_project(call: Call) -> Reply:
-    for name in PROJECTS:
+    for name in call.cloud.projects:
         if project_id(call.cloud, name) == call.args["id"]:
-            if not call.is_admin and name not in USERS[call.token.user]:
+            if not call.is_admin and name not in _own(call):
                 break
             return Reply({"project": _project(call, name)})
     if not call.is_admin:
-        raise forbidden("get_project")
+        raise forbidden("identity:get_project")
     raise ApiError(404, f"Could not find project: {call.args['id']}.")

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from .. import errors
 from ..cloud import Cloud
 from ..core import ApiError, Call, Service
-from ..items import Row
+from ..items import Item, Row
+from .access import allows
 
 DOMAIN = {"id": "default", "name": "Default"}
 PASSWORD = "democloud"
@@ -17,14 +18,16 @@ USERS: dict[str, dict[str, str]] = {
     "other": {"other": "member"},
     "reader": {"demo": "reader"},
 }
-PROJECTS = ("admin", "demo", "other")
 ROLES = {
     "admin": ("admin", "manager", "member", "reader"),
+    "manager": ("manager", "member", "reader"),
     "member": ("member", "reader"),
     "reader": ("reader",),
 }
-APPLICATION_CREDENTIAL = "deploy"
-SECRET = "democloud-secret"
+
+# What every Fernet token begins with.
+PREFIX = "gAAAAA"
+NO_CREDENTIAL = "ApplicationCredentialNotFound"
 
 SERVICE = Service("identity", errors.identity, prefix=lambda cloud: "/v3")
 
@@ -41,6 +44,8 @@ class Token:
     methods: tuple[str, ...]
     issued: datetime
     expires: datetime
+    audit: tuple[str, ...]
+    """Its own audit id, then that of the token it came from, if it came from one."""
     application_credential: str = ""
 
 
@@ -52,22 +57,18 @@ def project_id(cloud: Cloud, name: str) -> str:
     return cloud.fixed_id("project", name).replace("-", "")
 
 
-def seed(cloud: Cloud) -> None:
-    cloud.application_credentials.add(
-        {
-            "id": cloud.fixed_id("application_credential", APPLICATION_CREDENTIAL).replace("-", ""),
-            "name": APPLICATION_CREDENTIAL,
-            "description": None,
-            "secret": SECRET,
-            "user": "demo",
-            "project": "demo",
-            "project_id": project_id(cloud, "demo"),
-            "roles": [role(cloud, name) for name in ROLES["member"]],
-            "expires_at": None,
-            "unrestricted": False,
-            "system": None,
-        }
-    )
+def add_user(cloud: Cloud, name: str, roles: dict[str, str]) -> list[str]:
+    """Add a user, or give it more projects. The projects that were not there before.
+
+    Raises ValueError for a role there is not.
+    """
+    unknown = set(roles.values()) - ROLES.keys()
+    if unknown:
+        raise ValueError(f"no role is called {', '.join(sorted(unknown))}")
+    new = [project for project in roles if project not in cloud.projects]
+    cloud.projects += new
+    cloud.users.setdefault(name, {}).update(roles)
+    return new
 
 
 def role(cloud: Cloud, name: str) -> Row:
@@ -81,14 +82,56 @@ def unauthorized(call: Call) -> ApiError:
 
 
 def forbidden(what: str) -> ApiError:
-    return ApiError(
-        403, f"You are not authorized to perform the requested action: identity:{what}."
-    )
+    return ApiError(403, f"You are not authorized to perform the requested action: {what}.")
+
+
+def not_found(credential: str) -> ApiError:
+    message = f"Could not find Application Credential: {credential}."
+    return ApiError(404, message, NO_CREDENTIAL)
+
+
+def credential_of(cloud: Cloud, token: Token) -> Item | None:
+    """The application credential that a token came from; None for one that came from none.
+
+    Raises ApiError 404 where that has been deleted, and the token with it.
+    """
+    if not token.application_credential:
+        return None
+    item = cloud.application_credentials.get(token.application_credential)
+    if item is None:
+        raise not_found(token.application_credential)
+    return item
+
+
+def find_token(cloud: Cloud, key: str, *, with_rules: bool) -> Token:
+    """A token that is still good. Raises ApiError 404.
+
+    with_rules: whoever asks says that it knows of access rules. To others, a token that is under
+    some is no token.
+    """
+    token: Token | None = cloud.tokens.get(key)
+    if token is None and not key.startswith(PREFIX):
+        raise ApiError(404, "Could not recognize Fernet token")
+    if token is None or token.expires <= datetime.now(UTC):
+        raise ApiError(404, "Failed to validate token")
+    credential = credential_of(cloud, token)
+    if credential and credential["access_rules"] and not with_rules:
+        raise ApiError(404, "Failed to validate token")
+    return token
 
 
 def check(call: Call) -> Token:
-    """The token a request carries. Raises ApiError 401 where it is none, or no longer."""
-    token = call.cloud.tokens.get(call.headers.get("x-auth-token", ""))
-    if token is None or token.expires <= datetime.now(UTC):
+    """The token a request carries. Raises ApiError 401 where it is none, or not for this.
+
+    404 in Keystone alone, where the token's application credential has been deleted.
+    """
+    try:
+        token = find_token(call.cloud, call.headers.get("x-auth-token", ""), with_rules=True)
+    except ApiError as error:
+        if error.kind == NO_CREDENTIAL and call.service is SERVICE:
+            raise
+        raise unauthorized(call) from None
+    credential = credential_of(call.cloud, token)
+    if credential and not allows(call, credential["access_rules"]):
         raise unauthorized(call)
-    return token  # type: ignore[no-any-return]
+    return token

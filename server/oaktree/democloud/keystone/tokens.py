@@ -1,26 +1,31 @@
 """Tokens: given for a password, an application credential or another token."""
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
+from secrets import token_urlsafe
 
+from ..cloud import Cloud
 from ..core import ApiError, Call, Reply
-from ..items import Row
+from ..items import Item, Row
 from .catalog import catalog
 from .service import (
     DOMAIN,
     PASSWORD,
-    PROJECTS,
+    PREFIX,
     ROLES,
     SERVICE,
-    USERS,
     Token,
+    credential_of,
+    find_token,
     forbidden,
+    not_found,
     project_id,
     role,
     unauthorized,
     user_id,
 )
+
+METHODS = ("password", "token", "application_credential")
 
 
 @SERVICE.route("POST", "/auth/tokens", open=True)
@@ -31,53 +36,99 @@ def create_token(call: Call) -> Reply:
         methods = tuple(identity["methods"])
     except (KeyError, TypeError):
         raise ApiError(400, "'identity' is a required property") from None
-    credential = ""
-    project = None
-    if "password" in methods:
-        user = _named(call, identity["password"]["user"], USERS, user_id)
-        if identity["password"]["user"].get("password") != PASSWORD:
-            raise unauthorized(call)
-    elif "token" in methods:
-        old = call.cloud.tokens.get(identity["token"]["id"])
-        if old is None:
-            raise unauthorized(call)
-        if old.application_credential:
-            raise ApiError(
-                403,
-                "Using method 'application_credential' is not allowed for managing "
-                "additional application credentials.",
-            )
-        user = old.user
-    elif "application_credential" in methods:
-        found = _credential(call, identity["application_credential"])
-        user, project, credential = found["user"], found["project"], found["id"]
-    else:
-        raise unauthorized(call)
+    method = next((known for known in METHODS if known in methods), None)
+    if method is None or (method == "application_credential" and call.cloud.profile.old):
+        raise ApiError(401, "Attempted to authenticate with an unsupported method.")
+    given = identity.get(method) or {}
     scope = auth.get("scope")
+    if method == "application_credential":
+        if scope:
+            raise ApiError(
+                401,
+                "Error authenticating with application credential: Application credentials cannot "
+                "request a scope.",
+            )
+        token = issue_for(call, _credential(call, given), given.get("secret"))
+        return _shown(call, token, 201)
+    old = None
+    if method == "token":
+        old = find_token(call.cloud, given.get("id", ""), with_rules=False)
+        if old.application_credential:
+            raise forbidden("Using a delegated token to create another token is not allowed.")
+        user = old.user
+    else:
+        user = _named(call, given["user"], call.cloud.users, user_id)
+        if given["user"].get("password") != PASSWORD:
+            raise unauthorized(call)
+    project = ""
     if isinstance(scope, dict) and "project" in scope:
-        project = _named(call, scope["project"], dict.fromkeys(PROJECTS), project_id)
-    if project is not None and project not in USERS[user]:
+        project = _named(call, scope["project"], call.cloud.projects, project_id)
+        if project not in call.cloud.users[user]:
+            raise unauthorized(call)
+    return _shown(call, _issue(call.cloud, user, project, methods, old=old), 201)
+
+
+def _shown(call: Call, token: Token, status: int = 200) -> Reply:
+    headers = {"x-subject-token": token.id, "vary": "X-Auth-Token"}
+    return Reply({"token": view(call, token)}, status, headers)
+
+
+def issue_for(call: Call, credential: Item, secret: str | None) -> Token:
+    """A token for an application credential. Raises ApiError 401 for a wrong or late one."""
+    ends = credential["_ends"]
+    if secret != credential["_secret"] or (ends and ends <= datetime.now(UTC)):
         raise unauthorized(call)
+    return _issue(
+        call.cloud,
+        credential["_user"],
+        credential["_project"],
+        ("application_credential",),
+        credential=credential,
+    )
+
+
+def _issue(
+    cloud: Cloud,
+    user: str,
+    project: str,
+    methods: tuple[str, ...],
+    *,
+    old: Token | None = None,
+    credential: Item | None = None,
+) -> Token:
     issued = datetime.now(UTC)
+    expires = issued + timedelta(seconds=cloud.settings.token_seconds)
+    roles = ROLES[cloud.users[user][project]] if project else ()
+    audit: tuple[str, ...] = (token_urlsafe(16),)
+    if old:
+        # No way to live for ever: what came from a token ends with it.
+        expires = old.expires
+        methods = (*old.methods, *(method for method in methods if method not in old.methods))
+        audit = (*audit, old.audit[-1])
+    if credential:
+        roles = tuple(name for name in roles if role(cloud, name)["id"] in credential["_roles"])
+        expires = min(expires, credential["_ends"] or expires)
     token = Token(
-        id="gAAAAA" + uuid4().hex * 2,
+        id=PREFIX + token_urlsafe(96),
         user=user,
-        project=project or "",
-        project_id=project_id(call.cloud, project) if project else "",
-        user_id=user_id(call.cloud, user),
-        roles=ROLES[USERS[user][project]] if project else (),
+        project=project,
+        project_id=project_id(cloud, project) if project else "",
+        user_id=user_id(cloud, user),
+        roles=roles,
         methods=methods,
         issued=issued,
-        expires=issued + timedelta(seconds=call.cloud.settings.token_seconds),
-        application_credential=credential,
+        expires=expires,
+        audit=audit,
+        application_credential=credential["id"] if credential else "",
     )
-    call.cloud.tokens[token.id] = token
-    return Reply(
-        {"token": view(call, token)}, 201, {"x-subject-token": token.id, "vary": "X-Auth-Token"}
-    )
+    cloud.tokens[token.id] = token
+    cloud.secrets.add(token.id)
+    return token
 
 
-def _named(call: Call, wanted: Row, known: dict[str, Any], make_id: Any) -> str:
+def _named(
+    call: Call, wanted: Row, known: Iterable[str], make_id: Callable[[Cloud, str], str]
+) -> str:
     """A user or a project, by id or by name. Raises ApiError 401, as one never learns which."""
     for name in known:
         if wanted.get("id") == make_id(call.cloud, name) or (
@@ -89,11 +140,25 @@ def _named(call: Call, wanted: Row, known: dict[str, Any], make_id: Any) -> str:
     raise unauthorized(call)
 
 
-def _credential(call: Call, wanted: Row) -> Row:
-    for item in call.cloud.application_credentials:
-        by_name = item["name"] == wanted.get("name") and "user" in wanted
-        if (item["id"] == wanted.get("id") or by_name) and item["secret"] == wanted.get("secret"):
-            return item
+def _credential(call: Call, wanted: Row) -> Item:
+    """By id, or by its name and its user's."""
+    known = call.cloud.application_credentials
+    if wanted.get("id"):
+        item = known.get(wanted["id"])
+        if item is None:
+            raise not_found(wanted["id"])
+        return item
+    for key in ("name", "user"):
+        if not wanted.get(key):
+            raise ApiError(
+                400,
+                f"Expecting to find {key if key == 'user' else 'name or ID'} in application "
+                "credential. The server could not comply with the request since it is either "
+                "malformed or otherwise incorrect. The client is assumed to be in error.",
+            )
+    user = _named(call, wanted["user"], call.cloud.users, user_id)
+    for item in known.where(_user=user, name=wanted["name"]):
+        return item
     raise unauthorized(call)
 
 
@@ -107,7 +172,7 @@ def view(call: Call, token: Token) -> Row:
             "name": token.user,
             "password_expires_at": None,
         },
-        "audit_ids": [token.id[6:28]],
+        "audit_ids": list(token.audit),
         "expires_at": stamp(token.expires),
         "issued_at": stamp(token.issued),
     }
@@ -117,14 +182,15 @@ def view(call: Call, token: Token) -> Row:
         shown["roles"] = [role(cloud, name) for name in token.roles]
         if "nocatalog" not in call.query:
             shown["catalog"] = catalog(cloud, token.project_id)
-    if token.application_credential:
-        item = cloud.application_credentials.get(token.application_credential)
-        assert item is not None
+    credential = credential_of(cloud, token)
+    if credential:
         shown["application_credential"] = {
-            "id": item["id"],
-            "name": item["name"],
-            "restricted": True,
+            "id": credential["id"],
+            "name": credential["name"],
+            "restricted": not credential["unrestricted"],
         }
+        if credential["access_rules"]:
+            shown["application_credential"]["access_rules"] = credential["access_rules"]
     return shown
 
 
@@ -132,21 +198,39 @@ def stamp(time: datetime) -> str:
     return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
+def _subject(call: Call, action: str) -> Token:
+    """The token that a call is about: one's own, or for an admin anybody's."""
+    key = call.headers.get("x-subject-token")
+    token = find_token(call.cloud, key, with_rules=_knows_rules(call)) if key else None
+    if token is None or not (call.is_admin or token.user == call.token.user):
+        raise forbidden(f"identity:{action}_token")
+    return token
+
+
+def _knows_rules(call: Call) -> bool:
+    try:
+        return float(call.headers.get("openstack-identity-access-rules", "0")) >= 1
+    except ValueError:
+        return False
+
+
 @SERVICE.route("GET", "/auth/tokens")
-@SERVICE.route("HEAD", "/auth/tokens")
 def show_token(call: Call) -> Reply:
-    subject = call.headers.get("x-subject-token", "")
-    token = call.cloud.tokens.get(subject)
-    if not call.is_admin and (not subject or (token and token.user != call.token.user)):
-        raise forbidden("validate_token")
-    if token is None or token.expires <= datetime.now(UTC):
-        raise ApiError(404, "This is not a recognized Fernet token.")
-    return Reply(
-        {"token": view(call, token)}, 200, {"x-subject-token": token.id, "vary": "X-Auth-Token"}
-    )
+    return _shown(call, _subject(call, "validate"))
+
+
+@SERVICE.route("HEAD", "/auth/tokens")
+def check_token(call: Call) -> Reply:
+    return _shown(call, _subject(call, "check"))
 
 
 @SERVICE.route("DELETE", "/auth/tokens")
 def revoke_token(call: Call) -> Reply:
-    call.cloud.tokens.pop(call.headers.get("x-subject-token", ""), None)
+    subject = _subject(call, "revoke")
+    revoke(call.cloud, lambda token: subject.audit[0] in token.audit)
     return Reply(status=204)
+
+
+def revoke(cloud: Cloud, which: Callable[[Token], bool]) -> None:
+    for token in [token for token in cloud.tokens.values() if which(token)]:
+        del cloud.tokens[token.id]
