@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -25,6 +26,16 @@ class Endpoint:
     target: str
     is_local: bool
     is_secure: bool
+
+    @property
+    def place(self) -> str:
+        """What is the same for all addresses of one oaktree: a socket's path from the root, without
+        `.`, `..` and `//`, or host and port."""
+        scheme, _, rest = self.target.partition(":")
+        if scheme != "unix":
+            return rest.removeprefix("///")
+        # Two slashes in front mean nothing special here, but stay.
+        return "/" + os.path.abspath(rest).lstrip("/")
 
 
 def parse(address: str, *, insecure: bool = False, has_certificates: bool = False) -> Endpoint:

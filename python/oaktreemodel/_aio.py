@@ -12,12 +12,24 @@ from google.protobuf.message import Message
 
 from oaktreemodel._address import Endpoint
 from oaktreemodel._attempts import Attempts
+from oaktreemodel._deadline import Deadline
 from oaktreemodel._failures import Failures, OnFailure, closed, ended, from_call
 from oaktreemodel._lasting import Lasting
 from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
+from oaktreemodel._tokens import (
+    EXCHANGE_TIMEOUT,
+    Exchange,
+    Metadata,
+    Tokens,
+    needs_token,
+    overdue,
+    renews,
+)
 from oaktreemodel._values import OnState
 from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
-from oaktreemodel.errors import Unavailable
+from oaktreemodel.errors import OaktreeError, Unauthenticated, Unavailable
+from oaktreemodel.v1.auth_pb2 import CreateTokenResponse
+from oaktreemodel.v1.auth_pb2_grpc import AuthServiceStub
 
 if TYPE_CHECKING:
     from oaktreemodel.v1.location_pb2 import Location
@@ -31,11 +43,13 @@ W = TypeVar("W", bound=WatchResponse)
 
 
 class Connection:
-    """A channel, and where it leads."""
+    """A channel, where it leads, and what to show there."""
 
-    def __init__(self, channel: grpc.aio.Channel, endpoint: Endpoint) -> None:
+    def __init__(self, channel: grpc.aio.Channel, endpoint: Endpoint, tokens: Tokens) -> None:
         self.endpoint = endpoint
+        self.tokens = tokens
         self._channel = channel
+        self._create_token = AuthServiceStub(channel).CreateToken
         self._closed = asyncio.Event()
 
     @property
@@ -63,6 +77,53 @@ class Connection:
                 raise closed() from error
             raise
 
+    async def metadata(self, refused: Metadata, timeout: float | None) -> Metadata:
+        if refused:
+            self.tokens.refused(refused)
+        return await self.token(Deadline(timeout))
+
+    async def token(self, deadline: Deadline) -> Metadata:
+        """What the next call is to carry."""
+        tokens = self.tokens
+        if not isinstance(tokens, Exchange):
+            return tokens.now()
+        shown = tokens.now()
+        return await self._exchanged(tokens, deadline) if shown is None else shown
+
+    async def _exchanged(self, tokens: Exchange, deadline: Deadline) -> Metadata:
+        async def exchange() -> CreateTokenResponse:
+            with self.alive():
+                return await self._create_token(tokens.request, timeout=EXCHANGE_TIMEOUT)
+
+        def start() -> asyncio.Task[CreateTokenResponse]:
+            flight = asyncio.create_task(exchange())
+            # Nobody may ever ask for it, and asyncio would complain of an error nobody saw.
+            flight.add_done_callback(lambda done: done.cancelled() or done.exception())
+            return flight
+
+        flight = tokens.begin(start)
+        if (meanwhile := tokens.meanwhile(flight)) is not None:
+            return meanwhile
+        # Not awaited itself: a caller who is cancelled would take it with him.
+        await asyncio.wait([flight], timeout=deadline.left())
+        if not flight.done():
+            raise overdue()
+        try:
+            return tokens.landed(flight, flight.result())
+        except asyncio.CancelledError:
+            raise closed() from None
+        except grpc.aio.AioRpcError as error:
+            shown = tokens.failed(flight, error)
+            if shown is None:
+                raise self.failure(error, tokens.request, ()) from error
+            return shown
+
+    def failure(
+        self, error: grpc.aio.AioRpcError, request: Message, shown: Metadata
+    ) -> OaktreeError:
+        """What to raise of a call."""
+        return from_call(error, self.endpoint, request_id_of(request), self.tokens.hint(shown))
+
     async def close(self) -> None:
         self._closed.set()
         await self._channel.close()
@@ -73,35 +134,39 @@ class Collection(Requests):
 
     def __init__(self, connection: Connection, location: Location) -> None:
         super().__init__(location)
-        self._endpoint = connection.endpoint
         self._connection = connection
 
     async def _unary(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float | None
     ) -> A:
-        metadata = identify(request)
-        try:
-            with self._connection.alive():
-                return await method(request, timeout=timeout, metadata=metadata)
-        except grpc.aio.AioRpcError as error:
-            raise from_call(error, self._endpoint, request_id_of(request)) from error
+        connection, deadline = self._connection, Deadline(timeout)
+        identity, is_again = identify(request), False
+        while True:
+            shown = (await connection.token(deadline)) if needs_token(request) else ()
+            try:
+                with connection.alive():
+                    return await method(request, timeout=deadline.left(), metadata=shown + identity)
+            except grpc.aio.AioRpcError as error:
+                if is_again or not renews(connection.tokens, error, shown):
+                    raise connection.failure(error, request, shown) from error
+                is_again = True
 
     async def _stream(
         self,
         method: grpc.aio.UnaryStreamMultiCallable[Q, A],
         request: Q,
-        timeout: float | None,
+        attempts: Attempts,
         is_again: bool = False,
     ) -> AsyncGenerator[A, None]:
         """Sent again while the server is away, until it tells something.
 
         `is_again` is said of a call whose server was there: this one waits for it to come back.
         """
-        attempts = Attempts(timeout)
         while True:
+            shown = await self._connection.token(attempts.deadline)
             left = attempts.begin()
             with self._connection.alive():
-                call = method(request, timeout=left, wait_for_ready=is_again)
+                call = method(request, timeout=left, metadata=shown, wait_for_ready=is_again)
             try:
                 with self._connection.alive():
                     async for response in call:
@@ -109,7 +174,9 @@ class Collection(Requests):
                         yield response
                 return
             except grpc.aio.AioRpcError as error:
-                failed = from_call(error, self._endpoint, request_id_of(request))
+                if renews(self._connection.tokens, error, shown) and attempts.renewed():
+                    continue
+                failed = self._connection.failure(error, request, shown)
                 pause = attempts.pause(failed)
                 if pause is None:
                     try:
@@ -125,22 +192,27 @@ class Collection(Requests):
     async def _lasting(
         self, method: grpc.aio.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
     ) -> AsyncGenerator[A | Unavailable, None]:
-        """As `_stream`, but made again when the server is lost; a loss is yielded as its error."""
+        """As `_stream`, but made again when the server is lost, or the token comes to its end; a
+        loss is yielded as its error."""
         lasting = Lasting(timeout)
         while True:
-            left = lasting.begin()
+            attempts = Attempts(lasting.begin())
             try:
-                stream = self._stream(method, request, left, lasting.is_again)
+                stream = self._stream(method, request, attempts, lasting.is_again)
                 async with contextlib.aclosing(stream) as responses:
                     async for response in responses:
                         lasting.heard()
                         yield response
                 return
+            except Unauthenticated:
+                if not attempts.is_outlived:
+                    raise
+                pause = lasting.outlived()
             except Unavailable as error:
                 is_news, pause = lasting.lost(error)
                 if is_news:
                     yield error
-                await self._connection.pause(pause)
+            await self._connection.pause(pause)
 
     async def _list(
         self,
@@ -151,7 +223,9 @@ class Collection(Requests):
         timeout: float | None,
     ) -> AsyncGenerator[T, None]:
         failures = Failures(on_failure)
-        async with contextlib.aclosing(self._stream(method, request, timeout)) as responses:
+        async with contextlib.aclosing(
+            self._stream(method, request, Attempts(timeout))
+        ) as responses:
             async for response in responses:
                 failures.add(response.failures)
                 for item in items(response):

@@ -54,9 +54,11 @@ class Attempts:
     """Those of one call. A stream that has begun would tell its items twice."""
 
     def __init__(self, timeout: float | None) -> None:
-        self._deadline = Deadline(timeout)
+        self.deadline = Deadline(timeout)
+        # Whether its token came to its end after it had begun, and another may be had.
+        self.is_outlived = False
         self._count = 0
-        self._heard = False
+        self._heard = self._was_renewed = False
         self._error: OaktreeError | None = None
 
     def begin(self) -> float | None:
@@ -65,7 +67,7 @@ class Attempts:
         Raises DeadlineExceeded if the pause has used them up.
         """
         self._count += 1
-        left = self._deadline.left()
+        left = self.deadline.left()
         # gRPC may find first that the server is still away, and say that instead.
         if self._error is not None and left == 0:
             raise DeadlineExceeded(
@@ -78,6 +80,13 @@ class Attempts:
         """The stream has begun."""
         self._heard = True
 
+    def renewed(self) -> bool:
+        """Told that its token was refused, and another may be had. Whether to send it again: once,
+        and as all that is sent again, before it has told something."""
+        self.is_outlived = self._heard
+        is_first, self._was_renewed = not self._was_renewed, True
+        return is_first and not self._heard
+
     def pause(self, error: OaktreeError) -> float | None:
         """The seconds to wait after this error before the next; None if there is to be none.
 
@@ -88,4 +97,4 @@ class Attempts:
             return None
         self._error = error
         usual = min(chosen.first * chosen.multiplier ** (self._count - 1), chosen.longest)
-        return self._deadline.shorten(usual * random.uniform(1 - JITTER, 1 + JITTER))
+        return self.deadline.shorten(usual * random.uniform(1 - JITTER, 1 + JITTER))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,10 +13,12 @@ from typing import Any, TypeAlias
 import grpc
 
 from oaktreemodel._address import Endpoint, parse
+from oaktreemodel._credentials import Credentials, Pem, find
+from oaktreemodel._tokens import Tokens, tokens_for
 from oaktreemodel._version import __version__
 
-# A file's path, or what is in such a file.
-Pem: TypeAlias = str | os.PathLike[str] | bytes
+DEFAULT_ADDRESS = "localhost:50051"
+
 Options: TypeAlias = Sequence[tuple[str, Any]]
 
 # Where systems keep the authorities they trust, when OpenSSL's own default is not there.
@@ -40,33 +43,53 @@ _OPTIONS: Mapping[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Way:
+    """How to connect.
+
+    Attributes:
+        endpoint: Where to.
+        tls: None for plaintext.
+        options: What gRPC is told.
+        tokens: What to show there.
+    """
+
+    endpoint: Endpoint
+    tls: grpc.ChannelCredentials | None
+    options: list[tuple[str, Any]]
+    tokens: Tokens
+
+
 def prepare(
-    address: str,
+    given: Credentials,
+    file: str | os.PathLike[str] | None,
     *,
     insecure: bool,
-    ca: Pem | None,
     cert: Pem | None,
     key: Pem | None,
     options: Options,
-) -> tuple[Endpoint, grpc.ChannelCredentials | None, list[tuple[str, Any]]]:
-    """Read the address, and say how to connect to it; no credentials mean plaintext."""
+) -> Way:
+    """From the arguments of `connect`, and what the environment and the credentials file add."""
     if (cert is None) != (key is None):
         raise ValueError("cert and key belong together: give both or neither")
-    has_certificates = ca is not None or cert is not None
+    found = find(given, file)
+    ca, has_certificates = found.ca, found.ca is not None or cert is not None
+    address = DEFAULT_ADDRESS if found.address is None else found.address
     endpoint = parse(address, insecure=insecure, has_certificates=has_certificates)
+    tokens = tokens_for(endpoint, found)
     told = {**_OPTIONS, "grpc.service_config": service_config()}
     if endpoint.is_local:
         # A proxy for the outside world cannot reach this machine's own ports.
         told["grpc.enable_http_proxy"] = 0
-    credentials = None
+    tls = None
     if endpoint.is_secure:
-        credentials = grpc.ssl_channel_credentials(
+        tls = grpc.ssl_channel_credentials(
             root_certificates=_system_roots() if ca is None else _pem(ca),
             private_key=None if key is None else _pem(key),
             certificate_chain=None if cert is None else _pem(cert),
         )
     # Of an option given twice gRPC takes the first.
-    return endpoint, credentials, list({**told, **dict(options)}.items())
+    return Way(endpoint, tls, list({**told, **dict(options)}.items()), tokens)
 
 
 def service_config() -> str:

@@ -39,6 +39,10 @@ OnFailure: TypeAlias = Callable[[OaktreeError], object]
 
 # The one reason that is no failure of a list: a place that lacks a service has none of its things.
 SERVICE_ABSENT = "SERVICE_ABSENT"
+# Of a call whose token is none, wrong, expired or revoked. Nothing was done.
+TOKEN_REFUSED = "UNAUTHENTICATED"
+# Of a credential that the cloud does not take: no new token helps.
+CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
 
 _BY_REASON: Mapping[str, type[OaktreeError]] = {
     "NAME_AMBIGUOUS": Ambiguous,
@@ -94,8 +98,28 @@ def from_failure(failure: error_pb2.Failure, request_id: str = "") -> OaktreeErr
     return error
 
 
-def from_call(error: grpc.RpcError, at: Endpoint, request_id: str) -> OaktreeError:
-    """The error of a call that failed as a whole."""
+def reason_of(error: grpc.RpcError) -> str:
+    """Why a call failed; empty where the server gave no reason."""
+    return from_status(_status(error)).reason
+
+
+def from_call(error: grpc.RpcError, at: Endpoint, request_id: str, hint: str = "") -> OaktreeError:
+    """The error of a call that failed as a whole.
+
+    The hint is added where it is the token that was refused.
+    """
+    status = _status(error)
+    made = from_status(status, request_id)
+    if hint and made.reason == TOKEN_REFUSED:
+        status.message = f"{made.message}; {hint}"
+        return from_status(status, request_id)
+    # Every error that an oaktree makes has a reason; what has none comes from the way there.
+    if not made.reason and (advice := _advice(made, at)):
+        made = type(made)(advice, code=made.code, request_id=request_id)
+    return made
+
+
+def _status(error: grpc.RpcError) -> Status:
     # Every RpcError that a call raises is that call, too, which gRPC's types do not say.
     call = cast(grpc.Call, error)
     code = call.code() or grpc.StatusCode.UNKNOWN
@@ -105,11 +129,7 @@ def from_call(error: grpc.RpcError, at: Endpoint, request_id: str) -> OaktreeErr
             # A server's mistake there must not hide its error.
             with contextlib.suppress(DecodeError):
                 status.MergeFrom(Status.FromString(value))
-    made = from_status(status, request_id)
-    # Every error that an oaktree makes has a reason; what has none comes from the way there.
-    if not made.reason and (advice := _advice(made, at)):
-        made = type(made)(advice, code=made.code, request_id=request_id)
-    return made
+    return status
 
 
 # What gRPC's own words mean for an address, most telling first.

@@ -41,6 +41,12 @@ class Lasting:
         """The server has said something: the address is right, and the call is one it can do."""
         self._heard = self._was_heard = True
 
+    def outlived(self) -> float:
+        """The seconds to pause when the token has ended: none, the server is there. But where
+        tokens end as soon as they are used, more and more."""
+        self._count()
+        return self._pause() if self._losses > 1 else 0.0
+
     def lost(self, error: Unavailable) -> tuple[bool, float]:
         """Whether this loss is news, and the seconds to pause.
 
@@ -48,9 +54,15 @@ class Lasting:
         """
         if not self._was_heard:
             raise error
+        self._count()
+        return self._heard, self._pause()
+
+    def _count(self) -> None:
         # A server that is lost again and again is given more and more time.
         lasted = time.monotonic() - self._begun
         self._losses = 1 if lasted > LONGEST else self._losses + 1
+
+    def _pause(self) -> float:
         # At random, so that not all who lost it come back at once.
         most = min(LONGEST, SHORTEST * 2.0 ** min(self._losses + 1, 10))
-        return self._heard, self._deadline.shorten(random.uniform(SHORTEST, most))
+        return self._deadline.shorten(random.uniform(SHORTEST, most))

@@ -12,12 +12,23 @@ from google.protobuf.message import Message
 
 from oaktreemodel._address import Endpoint
 from oaktreemodel._attempts import Attempts
+from oaktreemodel._deadline import Deadline
 from oaktreemodel._failures import Failures, OnFailure, closed, ended, from_call
 from oaktreemodel._lasting import Lasting
 from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
+from oaktreemodel._tokens import (
+    EXCHANGE_TIMEOUT,
+    Exchange,
+    Metadata,
+    Tokens,
+    needs_token,
+    overdue,
+    renews,
+)
 from oaktreemodel._values import OnState
 from oaktreemodel._watch import Event, Events, Watchable, WatchResponse
-from oaktreemodel.errors import Unavailable
+from oaktreemodel.errors import OaktreeError, Unauthenticated, Unavailable
+from oaktreemodel.v1.auth_pb2_grpc import AuthServiceStub
 
 if TYPE_CHECKING:
     from oaktreemodel.v1.location_pb2 import Location
@@ -31,11 +42,13 @@ W = TypeVar("W", bound=WatchResponse)
 
 
 class Connection:
-    """A channel, and where it leads."""
+    """A channel, where it leads, and what to show there."""
 
-    def __init__(self, channel: grpc.Channel, endpoint: Endpoint) -> None:
+    def __init__(self, channel: grpc.Channel, endpoint: Endpoint, tokens: Tokens) -> None:
         self.endpoint = endpoint
+        self.tokens = tokens
         self._channel = channel
+        self._create_token = AuthServiceStub(channel).CreateToken
         self._closed = threading.Event()
 
     @property
@@ -60,6 +73,42 @@ class Connection:
         """Waits; not beyond the connection's end."""
         self._closed.wait(seconds)
 
+    def metadata(self, refused: Metadata, timeout: float | None) -> Metadata:
+        if refused:
+            self.tokens.refused(refused)
+        return self.token(Deadline(timeout))
+
+    def token(self, deadline: Deadline) -> Metadata:
+        """What the next call is to carry."""
+        tokens = self.tokens
+        if not isinstance(tokens, Exchange):
+            return tokens.now()
+        shown = tokens.now()
+        return self._exchanged(tokens, deadline) if shown is None else shown
+
+    def _exchanged(self, tokens: Exchange, deadline: Deadline) -> Metadata:
+        with self.alive():
+            flight = tokens.begin(
+                lambda: self._create_token.future(tokens.request, timeout=EXCHANGE_TIMEOUT)
+            )
+        if (meanwhile := tokens.meanwhile(flight)) is not None:
+            return meanwhile
+        try:
+            return tokens.landed(flight, flight.result(deadline.left()))
+        except grpc.FutureTimeoutError:
+            raise overdue() from None
+        except grpc.FutureCancelledError:
+            raise closed() from None
+        except grpc.RpcError as error:
+            shown = tokens.failed(flight, error)
+            if shown is None:
+                raise self.failure(error, tokens.request, ()) from error
+            return shown
+
+    def failure(self, error: grpc.RpcError, request: Message, shown: Metadata) -> OaktreeError:
+        """What to raise of a call."""
+        return from_call(error, self.endpoint, request_id_of(request), self.tokens.hint(shown))
+
     def close(self) -> None:
         self._closed.set()
         self._channel.close()
@@ -70,35 +119,39 @@ class Collection(Requests):
 
     def __init__(self, connection: Connection, location: Location) -> None:
         super().__init__(location)
-        self._endpoint = connection.endpoint
         self._connection = connection
 
     def _unary(
         self, method: grpc.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float | None
     ) -> A:
-        metadata = identify(request)
-        try:
-            with self._connection.alive():
-                return method(request, timeout=timeout, metadata=metadata)
-        except grpc.RpcError as error:
-            raise from_call(error, self._endpoint, request_id_of(request)) from error
+        connection, deadline = self._connection, Deadline(timeout)
+        identity, is_again = identify(request), False
+        while True:
+            shown = connection.token(deadline) if needs_token(request) else ()
+            try:
+                with connection.alive():
+                    return method(request, timeout=deadline.left(), metadata=shown + identity)
+            except grpc.RpcError as error:
+                if is_again or not renews(connection.tokens, error, shown):
+                    raise connection.failure(error, request, shown) from error
+                is_again = True
 
     def _stream(
         self,
         method: grpc.UnaryStreamMultiCallable[Q, A],
         request: Q,
-        timeout: float | None,
+        attempts: Attempts,
         is_again: bool = False,
     ) -> Generator[A, None, None]:
         """Sent again while the server is away, until it tells something.
 
         `is_again` is said of a call whose server was there: this one waits for it to come back.
         """
-        attempts = Attempts(timeout)
         while True:
+            shown = self._connection.token(attempts.deadline)
             left = attempts.begin()
             with self._connection.alive():
-                call = method(request, timeout=left, wait_for_ready=is_again)
+                call = method(request, timeout=left, metadata=shown, wait_for_ready=is_again)
             try:
                 with self._connection.alive():
                     for response in call:
@@ -106,7 +159,9 @@ class Collection(Requests):
                         yield response
                 return
             except grpc.RpcError as error:
-                failed = from_call(error, self._endpoint, request_id_of(request))
+                if renews(self._connection.tokens, error, shown) and attempts.renewed():
+                    continue
+                failed = self._connection.failure(error, request, shown)
                 pause = attempts.pause(failed)
                 if pause is None:
                     try:
@@ -122,20 +177,25 @@ class Collection(Requests):
     def _lasting(
         self, method: grpc.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
     ) -> Generator[A | Unavailable, None, None]:
-        """As `_stream`, but made again when the server is lost; a loss is yielded as its error."""
+        """As `_stream`, but made again when the server is lost, or the token comes to its end; a
+        loss is yielded as its error."""
         lasting = Lasting(timeout)
         while True:
-            left = lasting.begin()
+            attempts = Attempts(lasting.begin())
             try:
-                for response in self._stream(method, request, left, lasting.is_again):
+                for response in self._stream(method, request, attempts, lasting.is_again):
                     lasting.heard()
                     yield response
                 return
+            except Unauthenticated:
+                if not attempts.is_outlived:
+                    raise
+                pause = lasting.outlived()
             except Unavailable as error:
                 is_news, pause = lasting.lost(error)
                 if is_news:
                     yield error
-                self._connection.pause(pause)
+            self._connection.pause(pause)
 
     def _list(
         self,
@@ -146,7 +206,7 @@ class Collection(Requests):
         timeout: float | None,
     ) -> Generator[T, None, None]:
         failures = Failures(on_failure)
-        for response in self._stream(method, request, timeout):
+        for response in self._stream(method, request, Attempts(timeout)):
             failures.add(response.failures)
             yield from items(response)
         failures.finish()

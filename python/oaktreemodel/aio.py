@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from types import TracebackType
 from typing import Self
 
 import grpc
 
 from oaktreemodel._aio import Connection
-from oaktreemodel._channel import Options, Pem, prepare
+from oaktreemodel._channel import Options, prepare
+from oaktreemodel._credentials import Credentials, Pem
 from oaktreemodel._places import Places
+from oaktreemodel._tokens import Metadata
 from oaktreemodel.v1.location_pb2 import Location
 from oaktreemodel.v1.scope_aio import Scope
 
@@ -31,6 +34,10 @@ class Client(Places[Scope], Scope):
     def channel(self) -> grpc.aio.Channel:
         """The gRPC channel, for the stubs in `oaktreemodel.v1.*_pb2_grpc`."""
         return self._connection.channel
+
+    async def metadata(self, *, refused: Metadata = (), timeout: float | None = 60) -> Metadata:
+        """Who the caller is, as `oaktreemodel.Client.metadata` tells it."""
+        return await self._connection.metadata(refused, timeout)
 
     async def close(self) -> None:
         """End every call that is under way, and the connection. All of them, and later ones, raise
@@ -53,8 +60,13 @@ class Client(Places[Scope], Scope):
 
 
 def connect(
-    address: str,
+    address: str | None = None,
     *,
+    token: str | None = None,
+    client_id: str | None = None,
+    client_secret: str | None = None,
+    cloud: str | None = None,
+    credentials: str | os.PathLike[str] | None = None,
     insecure: bool = False,
     ca: Pem | None = None,
     cert: Pem | None = None,
@@ -66,16 +78,22 @@ def connect(
     Everything is as in `oaktreemodel.connect`; an event loop must be running.
 
     Raises:
-        ValueError: The address cannot be read, or what is given excludes each other.
-        OSError: A certificate's file cannot be read.
+        ValueError: As there.
+        OSError: As there.
         RuntimeError: No event loop is running.
     """
     asyncio.get_running_loop()
-    endpoint, credentials, told = prepare(
-        address, insecure=insecure, ca=ca, cert=cert, key=key, options=options
+    given = Credentials(
+        address=address,
+        token=token,
+        client_id=client_id,
+        client_secret=client_secret,
+        cloud=cloud,
+        ca=ca,
     )
-    if credentials is None:
-        channel = grpc.aio.insecure_channel(endpoint.target, told)
+    way = prepare(given, credentials, insecure=insecure, cert=cert, key=key, options=options)
+    if way.tls is None:
+        channel = grpc.aio.insecure_channel(way.endpoint.target, way.options)
     else:
-        channel = grpc.aio.secure_channel(endpoint.target, credentials, told)
-    return Client(Connection(channel, endpoint))
+        channel = grpc.aio.secure_channel(way.endpoint.target, way.tls, way.options)
+    return Client(Connection(channel, way.endpoint, way.tokens))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import oaktreemodel
@@ -13,6 +15,20 @@ import pytest
 from fake import Oaktree
 
 Connect = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's own folder with nothing in it: no test may find the credentials of who runs it."""
+    folder = tmp_path / "home"
+    # What installs packages needs the real one, and what they are kept in there.
+    if request.node.get_closest_marker("packaging"):
+        return folder
+    for name in [one for one in os.environ if one.startswith(("OAKTREE_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
 
 
 @pytest.fixture
