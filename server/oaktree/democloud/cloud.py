@@ -48,6 +48,8 @@ class Profile:
     """Lowest and highest microversion; None for none at all."""
     cinder: tuple[Version, Version] | None
     floating_ips: bool
+    oauth2: bool = False
+    """As Keystone has it since Antelope."""
     old: bool = False
     """As old as Kilo."""
 
@@ -55,7 +57,9 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("modern", ("east", "west"), ((2, 1), (2, 100)), ((3, 0), (3, 71)), True),
+        Profile(
+            "modern", ("east", "west"), ((2, 1), (2, 100)), ((3, 0), (3, 71)), True, oauth2=True
+        ),
         Profile("direct", ("RegionOne",), ((2, 1), (2, 79)), ((3, 0), (3, 59)), False),
         Profile("kilo", ("RegionOne",), None, None, True, old=True),
     )

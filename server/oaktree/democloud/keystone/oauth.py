@@ -14,7 +14,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @SERVICE.route("POST", "/OS-OAUTH2/token", open=True, raw=True)
 async def create_token(call: Call) -> Reply:
-    if call.cloud.profile.old:
+    if not call.cloud.profile.oauth2:
         raise no_route()
     form = await _form(call)
     grant = form.get("grant_type")
