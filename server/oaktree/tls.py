@@ -77,7 +77,7 @@ def _read(tls: Tls) -> grpc.ServerCertificateConfiguration:
     """OSError or ValueError, without a word of what is in the files, if they will not do: gRPC
     would find out only when somebody connects."""
     certificate, key = tls.certificate.read_bytes(), tls.key.read_bytes()
-    leaf = _certificates(tls.certificate, certificate)[0]
+    leaf = certificates(tls.certificate, certificate)[0]
     try:
         fits = load_pem_private_key(key, None).public_key() == leaf.public_key()
     except TypeError:
@@ -94,11 +94,13 @@ def _read(tls: Tls) -> grpc.ServerCertificateConfiguration:
     authorities = None
     if tls.client_ca is not None:
         authorities = tls.client_ca.read_bytes()
-        _certificates(tls.client_ca, authorities)
+        certificates(tls.client_ca, authorities)
     return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
 
 
-def _certificates(path: Path, content: bytes) -> list[x509.Certificate]:
+def certificates(path: Path, content: bytes) -> list[x509.Certificate]:
+    """At least one, of a file with this content. ValueError, which names the file, if there is
+    none."""
     try:
         return x509.load_pem_x509_certificates(content)
     except ValueError:
