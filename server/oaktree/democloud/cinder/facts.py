@@ -3,6 +3,7 @@
 from ..cloud import new_id
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
+from ..policy import check_member
 from . import store
 from .service import SERVICE, TYPE
 
@@ -92,6 +93,7 @@ def create_snapshot(call: Call) -> Reply:
     volume = call.region.volumes.get(str(wanted.get("volume_id")))
     if volume is None or volume["project_id"] != call.project:
         raise ApiError(404, f"Volume {wanted.get('volume_id')} could not be found.")
+    check_member(call, "volume:create_snapshot")
     bound = call.cloud.settings.quota["snapshots"]
     if 0 <= bound <= len(call.region.snapshots.where(project_id=call.project)):
         raise ApiError(
@@ -127,5 +129,7 @@ def create_snapshot(call: Call) -> Reply:
 
 @SERVICE.route("DELETE", "/snapshots/{id}")
 def delete_snapshot(call: Call) -> Reply:
-    call.region.snapshots.remove(_find(call)["id"])
+    snapshot = _find(call)
+    check_member(call, "volume:delete_snapshot")
+    call.region.snapshots.remove(snapshot["id"])
     return Reply(status=202)

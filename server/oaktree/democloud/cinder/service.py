@@ -5,6 +5,7 @@ from typing import Any
 from .. import errors, filters
 from ..core import ApiError, Call, Service
 from ..items import Item, Row
+from ..policy import check_member
 
 MAX_LIMIT = 1000
 TYPE: Row = {
@@ -90,10 +91,13 @@ def encoded(call: Call, volume: Item) -> bytes:
     return volume.encoded(form, lambda one: view(call, one))
 
 
-def find(call: Call) -> Item:
+def find(call: Call, rule: str = "") -> Item:
+    """rule: the policy that the call falls under, where it takes a member of the project."""
     volume = call.region.volumes.get(call.args["id"])
     if volume is None or (volume["project_id"] != call.project and not call.is_admin):
         raise ApiError(404, f"Volume {call.args['id']} could not be found.")
+    if rule:
+        check_member(call, f"volume:{rule}")
     return volume
 
 

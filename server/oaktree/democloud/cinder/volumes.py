@@ -5,6 +5,7 @@ import orjson
 from .. import filters
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
+from ..policy import check_member
 from . import messages, store
 from .service import (
     SERVICE,
@@ -77,8 +78,7 @@ def _selected(call: Call) -> list[Item]:
 
 @SERVICE.route("POST", "/volumes")
 def create_volume(call: Call) -> Reply:
-    if "member" not in call.token.roles:
-        raise ApiError(403, "Policy doesn't allow volume:create to be performed.")
+    check_member(call, "volume:create")
     region = call.region
     wanted = (call.body or {}).get("volume")
     if not isinstance(wanted, dict):
@@ -162,7 +162,7 @@ def _one(call: Call, volume: Item) -> Reply:
 
 @SERVICE.route("PUT", "/volumes/{id}")
 def update_volume(call: Call) -> Reply:
-    volume, wanted = find(call), (call.body or {}).get("volume") or {}
+    volume, wanted = find(call, "update"), (call.body or {}).get("volume") or {}
     takes = ("name", "description", "metadata")
     unknown = [key for key in wanted if key not in takes]
     if unknown:
@@ -186,7 +186,7 @@ def _short(call: Call, volume: Item, status: int = 200) -> Reply:
 
 @SERVICE.route("DELETE", "/volumes/{id}")
 def delete_volume(call: Call) -> Reply:
-    volume = find(call)
+    volume = find(call, "delete")
     has_snapshots = call.region.snapshots.where(volume_id=volume["id"])
     busy = volume["attachments"] or has_snapshots
     if busy or volume["status"] not in ("available", "error", "error_deleting"):
@@ -204,7 +204,8 @@ def delete_volume(call: Call) -> Reply:
 
 @SERVICE.route("POST", "/volumes/{id}/action")
 def act(call: Call) -> Reply:
-    volume, body = find(call), call.body or {}
+    body = call.body or {}
+    volume = find(call, "extend" if "os-extend" in body else "update")
     if "os-extend" in body:
         size = check_size("new_size", body["os-extend"].get("new_size"))
         if volume["status"] not in ("available", "in-use"):
@@ -242,7 +243,8 @@ def show_metadata(call: Call) -> Reply:
 @SERVICE.route("POST", "/volumes/{id}/metadata")
 @SERVICE.route("PUT", "/volumes/{id}/metadata")
 def set_metadata(call: Call) -> Reply:
-    volume = find(call)
+    what = "create" if call.method == "POST" else "update"
+    volume = find(call, f"{what}_volume_metadata")
     given: Row = (call.body or {}).get("metadata") or {}
     check_metadata(given)
     metadata = given if call.method == "PUT" else volume["metadata"] | given
@@ -252,7 +254,7 @@ def set_metadata(call: Call) -> Reply:
 
 @SERVICE.route("DELETE", "/volumes/{id}/metadata/{key}")
 def delete_metadata_item(call: Call) -> Reply:
-    volume, key = find(call), call.args["key"]
+    volume, key = find(call, "delete_volume_metadata"), call.args["key"]
     if key not in volume["metadata"]:
         raise ApiError(404, f"Volume {volume['id']} has no metadata with key {key}.")
     left = {name: value for name, value in volume["metadata"].items() if name != key}

@@ -12,6 +12,7 @@ from ..filters import Test
 from ..items import Item, Row
 from . import checks
 from .addresses import default_group
+from .policy import check_policy, policy
 from .service import (
     KINDS,
     LAYER_3,
@@ -223,15 +224,6 @@ def delete(kind: Kind, call: Call) -> Reply:
     table(call.region, kind).remove(item["id"])
     checks.changed(call, kind, item)
     return Reply(status=204)
-
-
-def check_policy(call: Call, rule: str) -> None:
-    if "member" not in call.token.roles and not call.is_admin:
-        raise policy(rule)
-
-
-def policy(rule: str) -> ApiError:
-    return ApiError(403, f"(rule:{rule}) is disallowed by policy", "PolicyNotAuthorized")
 
 
 def check_revision(call: Call, item: Item) -> None:

@@ -4,6 +4,7 @@ from ..cloud import Region
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
 from .addresses import PORTS, allocate, make_port, release, remove_port, subnets_of
+from .policy import check_policy
 from .service import KINDS, SERVICE, Kind, bad, find, make, update
 
 ROUTERS, SUBNETS = KINDS["routers"], KINDS["subnets"]
@@ -78,6 +79,7 @@ def connect(region: Region, router: Item, subnet: Item, *, second: bool = False)
 @SERVICE.route("PUT", "/routers/{id}/add_router_interface")
 def add_interface(call: Call) -> Reply:
     router = find(call, ROUTERS, call.args["id"])
+    check_policy(call, "add_router_interface")
     body = call.body or {}
     if "port_id" in body:
         port = find(call, PORTS, body["port_id"])
@@ -99,6 +101,7 @@ def add_interface(call: Call) -> Reply:
 @SERVICE.route("PUT", "/routers/{id}/remove_router_interface")
 def remove_interface(call: Call) -> Reply:
     router = find(call, ROUTERS, call.args["id"])
+    check_policy(call, "remove_router_interface")
     body = call.body or {}
     for port in call.region.ports.where(device_id=router["id"]):
         subnets = [one["subnet_id"] for one in port["fixed_ips"]]

@@ -122,33 +122,35 @@ def security_group(add: bool) -> "Action":
 
 
 Action = Callable[[Call, Item, Any], Reply]
-ACTIONS: dict[str, Action] = {
-    "os-start": start,
-    "os-stop": stop,
-    "reboot": reboot,
-    "os-getConsoleOutput": console,
-    "lock": lock,
-    "unlock": unlock,
-    "pause": _steady("pause", "PAUSED", "ACTIVE"),
-    "unpause": _steady("unpause", "ACTIVE", "PAUSED"),
-    "suspend": _steady("suspend", "SUSPENDED", "ACTIVE"),
-    "resume": _steady("resume", "ACTIVE", "SUSPENDED"),
-    "addSecurityGroup": security_group(True),
-    "removeSecurityGroup": security_group(False),
+# The policy that each falls under, and what it does.
+ACTIONS: dict[str, tuple[str, Action]] = {
+    "os-start": ("servers:start", start),
+    "os-stop": ("servers:stop", stop),
+    "reboot": ("servers:reboot", reboot),
+    "os-getConsoleOutput": ("os-console-output", console),
+    "lock": ("os-lock-server:lock", lock),
+    "unlock": ("os-lock-server:unlock", unlock),
+    "pause": ("os-pause-server:pause", _steady("pause", "PAUSED", "ACTIVE")),
+    "unpause": ("os-pause-server:unpause", _steady("unpause", "ACTIVE", "PAUSED")),
+    "suspend": ("os-suspend-server:suspend", _steady("suspend", "SUSPENDED", "ACTIVE")),
+    "resume": ("os-suspend-server:resume", _steady("resume", "ACTIVE", "SUSPENDED")),
+    "addSecurityGroup": ("os-security-groups:add", security_group(True)),
+    "removeSecurityGroup": ("os-security-groups:remove", security_group(False)),
 }
 ALWAYS = ("os-getConsoleOutput", "lock", "unlock")
 
 
 @SERVICE.route("POST", "/servers/{id}/action")
 def act(call: Call) -> Reply:
-    server = find(call)
     body: Row = call.body or {}
     name = next(iter(body), "")
     if name not in ACTIONS:
         raise bad(f"There is no such action: {name}")
+    rule, action = ACTIONS[name]
+    server = find(call, rule)
     if name not in ALWAYS:
         check_unlocked(call, server)
-    return ACTIONS[name](call, server, body[name])
+    return action(call, server, body[name])
 
 
 @SERVICE.route("GET", "/servers/{id}/ips")
@@ -175,7 +177,7 @@ def list_interfaces(call: Call) -> Reply:
 
 @SERVICE.route("POST", "/servers/{id}/os-interface")
 def add_interface(call: Call) -> Reply:
-    server = find(call)
+    server = find(call, "os-attach-interfaces:create")
     _must_be(server, "attach_interface", "ACTIVE", "SHUTOFF", "PAUSED")
     wanted = (call.body or {}).get("interfaceAttachment") or {}
     if wanted.get("port_id"):
@@ -197,7 +199,7 @@ def add_interface(call: Call) -> Reply:
 
 @SERVICE.route("DELETE", "/servers/{id}/os-interface/{port}")
 def remove_interface(call: Call) -> Reply:
-    server = find(call)
+    server = find(call, "os-attach-interfaces:delete")
     port = call.region.ports.get(call.args["port"])
     if port is None or port["device_id"] != server["id"]:
         raise ApiError(404, f"Port id {call.args['port']} could not be found.")
@@ -247,7 +249,7 @@ def show_attachment(call: Call) -> Reply:
 
 @SERVICE.route("POST", "/servers/{id}/os-volume_attachments")
 def attach_volume(call: Call) -> Reply:
-    server = find(call)
+    server = find(call, "os-volumes-attachments:create")
     _must_be(server, "attach_volume", "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED")
     wanted = (call.body or {}).get("volumeAttachment") or {}
     volume = call.region.volumes.get(str(wanted.get("volumeId")))
@@ -272,7 +274,7 @@ def attach_volume(call: Call) -> Reply:
 
 @SERVICE.route("DELETE", "/servers/{id}/os-volume_attachments/{volume}")
 def detach_volume(call: Call) -> Reply:
-    server, key = find(call), call.args["volume"]
+    server, key = find(call, "os-volumes-attachments:delete"), call.args["volume"]
     volume = call.region.volumes.get(key)
     if volume is None or key not in [one["id"] for one in server["volumes"]]:
         raise ApiError(404, f"Instance {server['id']} is not attached to volume {key}")

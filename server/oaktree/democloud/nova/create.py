@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from ..core import ApiError, Call, Reply
 from ..items import Item, Row
+from ..policy import check_member
 from . import life
 from .networks import choose
 from .service import SERVICE, bad, invalid, is_uuid, links
@@ -41,8 +42,7 @@ TAKES = dict.fromkeys(
 
 @SERVICE.route("POST", "/servers")
 def create_server(call: Call) -> Reply:
-    if "member" not in call.token.roles:
-        raise ApiError(403, "Policy doesn't allow os_compute_api:servers:create to be performed.")
+    check_member(call, "os_compute_api:servers:create")
     wanted = (call.body or {}).get("server")
     if not isinstance(wanted, dict):
         raise invalid(

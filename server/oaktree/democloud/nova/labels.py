@@ -25,7 +25,7 @@ def show_metadata(call: Call) -> Reply:
 @SERVICE.route("POST", "/servers/{id}/metadata")
 @SERVICE.route("PUT", "/servers/{id}/metadata")
 def set_metadata(call: Call) -> Reply:
-    server = find(call)
+    server = find(call, f"server-metadata:{'create' if call.method == 'POST' else 'update_all'}")
     _writable(call, server, "update metadata")
     given: Row = (call.body or {}).get("metadata") or {}
     metadata = given if call.method == "PUT" else server["metadata"] | given
@@ -45,7 +45,7 @@ def show_metadata_item(call: Call) -> Reply:
 
 @SERVICE.route("PUT", "/servers/{id}/metadata/{key}")
 def set_metadata_item(call: Call) -> Reply:
-    server = find(call)
+    server = find(call, "server-metadata:update")
     _writable(call, server, "update metadata")
     given: Row = (call.body or {}).get("meta") or {}
     if call.args["key"] not in given:
@@ -58,7 +58,7 @@ def set_metadata_item(call: Call) -> Reply:
 
 @SERVICE.route("DELETE", "/servers/{id}/metadata/{key}")
 def delete_metadata_item(call: Call) -> Reply:
-    server = find(call)
+    server = find(call, "server-metadata:delete")
     _writable(call, server, "delete metadata")
     if call.args["key"] not in server["metadata"]:
         raise ApiError(404, "Metadata item was not found")
@@ -72,7 +72,7 @@ def delete_metadata_item(call: Call) -> Reply:
 @SERVICE.route("DELETE", "/servers/{id}/tags")
 def all_tags(call: Call) -> Reply:
     _need_tags(call)
-    server = find(call)
+    server = find(call, _tag_rule(call, "_all"))
     if call.method != "GET":
         tags = sorted(set(call.body["tags"])) if call.method == "PUT" else []
         server.change(tags=tags)
@@ -86,7 +86,7 @@ def all_tags(call: Call) -> Reply:
 @SERVICE.route("DELETE", "/servers/{id}/tags/{tag}")
 def one_tag(call: Call) -> Reply:
     _need_tags(call)
-    server, tag = find(call), call.args["tag"]
+    server, tag = find(call, _tag_rule(call)), call.args["tag"]
     has = tag in server["tags"]
     if call.method == "PUT":
         if not has:
@@ -98,6 +98,11 @@ def one_tag(call: Call) -> Reply:
     if call.method == "DELETE":
         server.change(tags=[one for one in server["tags"] if one != tag])
     return Reply(status=204)
+
+
+def _tag_rule(call: Call, which: str = "") -> str:
+    action = {"PUT": "update", "DELETE": "delete"}.get(call.method)
+    return f"os-server-tags:{action}{which}" if action else ""
 
 
 def _need_tags(call: Call) -> None:

@@ -10,6 +10,7 @@ from .. import filters
 from ..core import ApiError, Call, Reply
 from ..filters import Test
 from ..items import Item
+from ..policy import check_member
 from . import life
 from .create import check_name
 from .service import SERVICE, bad, invalid, listed, page
@@ -32,10 +33,13 @@ MORE_FILTERS: dict[str, Callable[[Item], Any]] = {
 }
 
 
-def find(call: Call) -> Item:
+def find(call: Call, rule: str = "") -> Item:
+    """rule: the policy that the call falls under, where it takes a member of the project."""
     server = call.region.servers.get(call.args["id"])
     if server is None or (server["project_id"] != call.project and not call.is_admin):
         raise ApiError(404, f"Instance {call.args['id']} could not be found.")
+    if rule:
+        check_member(call, f"os_compute_api:{rule}")
     return server
 
 
@@ -221,7 +225,7 @@ def _one(call: Call, server: Item) -> Reply:
 
 @SERVICE.route("PUT", "/servers/{id}")
 def update_server(call: Call) -> Reply:
-    server = find(call)
+    server = find(call, "servers:update")
     wanted = (call.body or {}).get("server") or {}
     takes = {"name", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig"}
     if call.at_least(2, 19):
@@ -243,7 +247,7 @@ def update_server(call: Call) -> Reply:
 
 @SERVICE.route("DELETE", "/servers/{id}")
 def delete_server(call: Call) -> Reply:
-    server = find(call)
+    server = find(call, "servers:delete")
     check_unlocked(call, server)
     life.delete(call, server)
     return Reply(status=204)
