@@ -66,6 +66,7 @@ class Brought(Pass):
         # When it was last asked because a cloud had refused it.
         self.doubted = float("-inf")
         self.timer: asyncio.TimerHandle | None = None
+        self.again: asyncio.Task[None] | None = None
 
     def doubt_seconds(self) -> float:
         """How long until it may be asked for that reason again."""
@@ -90,7 +91,6 @@ class Admission(Gate):
         self._wrong: OrderedDict[bytes, tuple[float, Refused]] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[Brought]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="identity")
-        self._again_tasks: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -126,8 +126,10 @@ class Admission(Gate):
 
     async def reconsider(self, one: Pass) -> None:
         assert isinstance(one, Brought)
-        if one.ended is None and one.is_doubted and not one.doubt_seconds():
-            await self._again(one)
+        if one.again is None and one.ended is None and not one.doubt_seconds():
+            self._look_again(one)
+        if one.again is not None:
+            await asyncio.shield(one.again)
         await super().reconsider(one)
 
     async def create_token(self, request: Any, peer: str) -> bytes:
@@ -154,8 +156,8 @@ class Admission(Gate):
         for one in self._known.values():
             if one.timer is not None:
                 one.timer.cancel()
-        for task in self._again_tasks:
-            task.cancel()
+            if one.again is not None:
+                one.again.cancel()
         await super().close(seconds)
         for identity in self._identities.values():
             identity.close()
@@ -290,11 +292,13 @@ class Admission(Gate):
         if one.until <= time.monotonic():
             self._end(one, ended())
         elif one.streams or one.is_doubted:
-            task = asyncio.create_task(self._again(one))
-            self._again_tasks.add(task)
-            task.add_done_callback(self._again_tasks.discard)
+            self._look_again(one)
         else:
             self._watch_over(one)
+
+    def _look_again(self, one: Brought) -> None:
+        if one.again is None:
+            one.again = asyncio.create_task(self._again(one))
 
     async def _again(self, one: Brought) -> None:
         """Asks about a token again. It goes on if the identity service does not answer: until it
@@ -307,6 +311,8 @@ class Admission(Gate):
             if one.ended is None:
                 LOG.info("a token could not be looked at again: %s", refused.code.name)
                 self._watch_over(one, DOUBT_SECONDS)
+        finally:
+            one.again = None
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Calls it in a thread, for no longer than who calls may be let wait."""
