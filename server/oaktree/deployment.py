@@ -64,6 +64,7 @@ class Limits:
 class DeployedCloud:
     """One cloud, as it is before anybody calls."""
 
+    # Of the identity service, with v3 at its end or without.
     auth_url: str
     # By name, in the order of the file. None has an auth plugin: a copy gets each caller's own.
     regions: dict[str, CloudRegion]
@@ -227,4 +228,5 @@ def _auth_url(section: Section, regions: Mapping[str, CloudRegion], profile: str
         LOG.warning(
             "%s: %s is plaintext: callers' secrets can be read on the way", section.file, url
         )
-    return url
+    # Some vendor profiles still say so; what callers bring is of v3.
+    return url.rstrip("/").removesuffix("/v2.0")

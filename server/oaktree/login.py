@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from keystoneauth1.exceptions import ClientException
 from oaktreemodel._address import parse
+from oaktreemodel._credentials import default_file
 from openstack import exceptions as sdk
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
@@ -40,7 +41,8 @@ _SECONDS = 60.0
 def run(given: argparse.Namespace, config: OpenStackConfig) -> int:
     """ValueError or OSError, which say what to do, if it cannot be done. Nothing has changed
     then."""
-    path = Path(os.path.realpath(given.file or _default_file()))
+    named = given.file or os.environ.get("OAKTREE_CREDENTIALS")
+    path = Path(os.path.realpath(named or default_file()))
     former = _Former.read(path, given.force)
     address = given.address or os.environ.get("OAKTREE_ADDRESS") or former.address
     if not address:
@@ -144,17 +146,6 @@ def _check(address: str, ca: str | None) -> None:
 
 
 # The file.
-
-
-def _default_file() -> str:
-    """Where clients look for it."""
-    named = os.environ.get("OAKTREE_CREDENTIALS")
-    if named:
-        return named
-    folder = os.environ.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(folder):
-        folder = os.path.expanduser("~/.config")
-    return os.path.join(folder, "oaktree", "credentials.yaml")
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,11 @@ COMMANDS = {
 def start(
     *arguments: str | Path,
     command: str = "module",
-    listen: str = "127.0.0.1:0",
+    listen: str | None = "127.0.0.1:0",
     environment: dict[str, str] | None = None,
 ) -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(
-        [*COMMANDS[command], "--listen", listen, *map(str, arguments)],
+        [*COMMANDS[command], *(["--listen", listen] if listen else []), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -113,7 +113,8 @@ def test_the_environment_of_whoever_starts_it_is_not_looked_at(
 def test_vendor_profiles(told: Read) -> None:
     cloud = told({"clouds": {"one": {"profile": "catalyst"}}}).clouds["one"]
     assert cloud.profile == "catalyst"
-    assert cloud.auth_url.startswith("https://api.cloud.catalyst.net.nz:5000/")
+    # Where the profile has v2.0.
+    assert cloud.auth_url == "https://api.cloud.catalyst.net.nz:5000"
     assert cloud.regions.keys() >= {"nz-por-1", "nz_wlg_2"}
     assert all(
         region.config["auth"].keys() == {"auth_url"} and region.config["image_format"] == "raw"
@@ -125,7 +126,7 @@ def test_regions_that_share_no_identity_service_are_clouds_of_their_own(told: Re
     with pytest.raises(ValueError, match=r"clouds\.one\.regions do not share one identity service"):
         told({"clouds": {"one": {"profile": "citycloud"}}})
     one = told({"clouds": {"one": {"profile": "citycloud", "region_name": "Fra1"}}}).clouds["one"]
-    assert one.auth_url == "https://Fra1.citycloud.com:5000/v3/"
+    assert one.auth_url == "https://Fra1.citycloud.com:5000/v3"
 
 
 PERSONAL = [

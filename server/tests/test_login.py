@@ -16,7 +16,6 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 from oaktree import cli, private
 from oaktree.democloud import DemoCloud
-from oaktree.login import choose
 
 ADDRESS = "oaktree.example.com:50051"
 
@@ -157,39 +156,6 @@ def test_an_admin_gives_away_a_members_role(machine: Machine, demo: DemoCloud) -
     clouds.write_text(yaml.safe_dump({"clouds": {"modern": entry}}))
     assert machine.login(ADDRESS, "--clouds", clouds).code == 0
     assert works(demo, machine.stored()) == ["member", "reader"]
-
-
-CHOICES: list[tuple[list[str], list[str], bool, list[str]]] = [
-    (["reader", "member"], [], False, ["member"]),
-    (["reader", "_member_"], [], False, ["_member_"]),
-    (["Member", "admin"], [], False, ["Member"]),
-    (["reader", "member"], [], True, ["reader"]),
-    (["reader", "admin"], ["admin"], False, ["admin"]),
-    (["creator", "admin", "cloud_admin", "service"], [], False, ["creator"]),
-]
-
-
-@pytest.mark.parametrize(("has", "wanted", "read_only", "chosen"), CHOICES)
-def test_the_fewest_roles(
-    has: list[str], wanted: list[str], read_only: bool, chosen: list[str]
-) -> None:
-    assert choose(has, wanted, read_only)[0] == chosen
-
-
-@pytest.mark.parametrize(
-    ("has", "wanted", "read_only", "said"),
-    [
-        (["member"], ["member", "reader"], False, "do not have the role reader in this project"),
-        (["member"], [], True, "name it with --role"),
-        (["admin"], [], False, "more than a file should hold"),
-        ([], [], False, "no role"),
-    ],
-)
-def test_roles_that_will_not_do(
-    has: list[str], wanted: list[str], read_only: bool, said: str
-) -> None:
-    with pytest.raises(ValueError, match=said):
-        choose(has, wanted, read_only)
 
 
 def test_a_later_login_replaces_the_former(machine: Machine, demo: DemoCloud) -> None:
