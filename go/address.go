@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -19,6 +20,8 @@ type endpoint struct {
 	target string
 	// Whether TLS is spoken.
 	isSecure bool
+	// Whether the way there never leaves this machine.
+	isLocal bool
 }
 
 // parseAddress reads host:port, http://host:port, https://host:port or unix:/path.
@@ -37,16 +40,16 @@ func parseAddress(address string, insecure, hasTLS bool) (endpoint, error) {
 		}
 	}
 	if insecure && (scheme == "https" || hasTLS) {
-		return refuse("cannot be both: WithInsecure excludes https:// and WithTLS")
+		return refuse("cannot be both: WithInsecure excludes https://, WithTLS and WithCA")
 	}
 	if hasTLS && scheme == "http" {
-		return refuse("is without TLS: for WithTLS write https://")
+		return refuse("is without TLS: for WithTLS or WithCA write https://")
 	}
 	if scheme == "unix" {
 		if rest == "" {
 			return refuse("names no socket; write unix:/path/to/socket")
 		}
-		return endpoint{address, "unix:" + rest, hasTLS}, nil
+		return endpoint{address, "unix:" + rest, hasTLS, true}, nil
 	}
 	port, known := defaultPorts[scheme]
 	if !known {
@@ -64,13 +67,34 @@ func parseAddress(address string, insecure, hasTLS bool) (endpoint, error) {
 		return refuse("holds more than a host and a port")
 	}
 	if given := parts.Port(); given != "" {
-		if _, err := strconv.ParseUint(given, 10, 16); err != nil {
+		number, err := strconv.ParseUint(given, 10, 16)
+		if err != nil {
 			return refuse("has no such port")
 		}
-		port = given
+		port = strconv.FormatUint(number, 10)
 	}
-	secure := scheme == "https" || hasTLS || (scheme == "" && !insecure && !isLocal(host))
-	return endpoint{address, "dns:///" + net.JoinHostPort(host, port), secure}, nil
+	local := isLocal(host)
+	secure := scheme == "https" || hasTLS || (scheme == "" && !insecure && !local)
+	return endpoint{address, "dns:///" + net.JoinHostPort(host, port), secure, local}, nil
+}
+
+// leadsTo tells whether two addresses mean the same target, TLS or not.
+func (e endpoint) leadsTo(other endpoint) bool {
+	one, isUnix := e.socket()
+	two, _ := other.socket()
+	return one == two && (isUnix || e.target == other.target)
+}
+
+// socket is the absolute path of a unix socket, with no link followed, and whether it is one.
+func (e endpoint) socket() (string, bool) {
+	path, isUnix := strings.CutPrefix(e.target, "unix:")
+	if !isUnix {
+		return "", false
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	return path, true
 }
 
 // isLocal tells whether the way to a host never leaves this machine.

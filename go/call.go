@@ -22,6 +22,7 @@ type place struct {
 	// Done once the client is closed.
 	open     context.Context
 	endpoint endpoint
+	tokens   *tokens
 	location *pb.Location
 	// Why nothing can be asked here.
 	refused error

@@ -3,8 +3,13 @@ package oaktree
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	_ "embed"
+	"errors"
+	"fmt"
+	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,6 +35,9 @@ type Client struct {
 }
 
 type options struct {
+	claims
+	// Why an option cannot be taken.
+	wrong    error
 	insecure bool
 	tls      *tls.Config
 	dial     []grpc.DialOption
@@ -50,6 +58,12 @@ func WithTLS(config *tls.Config) Option {
 	return func(o *options) { o.tls = config }
 }
 
+// WithCA names a file, in PEM, of the authorities to trust in the place of the system's, and speaks
+// TLS wherever the address is. WithTLS with RootCAs is the same for certificates that are in no file.
+func WithCA(path string) Option {
+	return func(o *options) { o.ca = path }
+}
+
 // WithDialOptions gives gRPC more options; they win over this package's own.
 func WithDialOptions(dial ...grpc.DialOption) Option {
 	return func(o *options) { o.dial = append(o.dial, dial...) }
@@ -58,24 +72,63 @@ func WithDialOptions(dial ...grpc.DialOption) Option {
 // Connect makes a client of the oaktree at an address. The connection is made at the first call.
 //
 // The address is host:port, https://host:port, http://host:port or unix:/path; the port of a bare
-// host is 50051. TLS is spoken, and the server's certificate checked against what the system trusts,
-// unless the address is on this machine, begins with http://, or [WithInsecure] is given. The error
-// is of an address that cannot be read, or of options that exclude each other.
+// host is 50051. Empty, it is OAKTREE_ADDRESS of the environment, else that of the credentials file,
+// else localhost:50051. TLS is spoken, and the server's certificate checked against what the system
+// trusts, unless the address is on this machine, begins with http://, or [WithInsecure] is given.
+//
+// Who is calling is what options say, else the environment, else the credentials file, else what
+// one's own oaktree left for its user on this machine; see the package's documentation.
+//
+// The error is of an address or a file that cannot be read, of options that exclude each other, or
+// of a credential that would be sent in the clear.
 func Connect(address string, opts ...Option) (*Client, error) {
 	var given options
 	for _, opt := range opts {
 		opt(&given)
 	}
-	where, err := parseAddress(address, given.insecure, given.tls != nil)
+	who, err := given.identify(address)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(where.target, append(dialOptions(where, given.tls), given.dial...)...)
+	config, err := given.trusting(who)
 	if err != nil {
 		return nil, err
 	}
 	open, cancel := context.WithCancel(context.Background())
-	return &Client{newScope(&place{conn: conn, open: open, endpoint: where}), cancel}, nil
+	shown := &tokens{where: who.where, open: open}
+	dial := slices.Concat(dialOptions(who.where, config), shown.dialOptions(), given.dial)
+	conn, err := grpc.NewClient(who.where.target, dial...)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	shown.start(who, conn)
+	return &Client{newScope(&place{conn: conn, open: open, endpoint: who.where, tokens: shown}), cancel}, nil
+}
+
+// trusting is the TLS configuration that is given, or the usual one, with the authorities of a file
+// that was found, where TLS is spoken.
+func (o *options) trusting(who *identity) (*tls.Config, error) {
+	config := o.tls
+	if config == nil {
+		config = &tls.Config{}
+	}
+	if o.ca != "" && config.RootCAs != nil {
+		return nil, errors.New("oaktree: WithCA and RootCAs of WithTLS exclude each other")
+	}
+	if who.ca == "" || config.RootCAs != nil || !who.where.isSecure {
+		return config, nil
+	}
+	content, err := os.ReadFile(who.ca)
+	if err != nil {
+		return nil, fmt.Errorf("oaktree: the authorities to trust: %w", err)
+	}
+	config = config.Clone()
+	config.RootCAs = x509.NewCertPool()
+	if !config.RootCAs.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("oaktree: the authorities to trust: %s holds no certificate in PEM", who.ca)
+	}
+	return config, nil
 }
 
 func dialOptions(where endpoint, config *tls.Config) []grpc.DialOption {
@@ -86,7 +139,7 @@ func dialOptions(where endpoint, config *tls.Config) []grpc.DialOption {
 	// Between attempts to connect: who watches wants to know soon that the server is back.
 	pauses := backoff.DefaultConfig
 	pauses.MaxDelay = 10 * time.Second
-	return []grpc.DialOption{
+	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		// Else a name server could say how calls are sent again.
@@ -99,6 +152,11 @@ func dialOptions(where endpoint, config *tls.Config) []grpc.DialOption {
 		// MinConnectTimeout is how long to try an address where something listens and says nothing.
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: 10 * time.Second}),
 	}
+	if where.isLocal {
+		// What is not encrypted because it stays here is not to leave by a proxy.
+		options = append(options, grpc.WithNoProxy())
+	}
+	return options
 }
 
 // version is this module's, as the program that uses it was built with it.

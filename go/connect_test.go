@@ -67,7 +67,6 @@ func TestPlaintextCanBeAskedForAndSoCanTLS(t *testing.T) {
 
 func TestRefusedAddresses(t *testing.T) {
 	for address, said := range map[string]string{
-		"":                        "names no host",
 		":50051":                  "names no host",
 		"my host:1":               "is no address",
 		"localhost:port":          "is no address",

@@ -31,6 +31,8 @@ const bound = 60 * time.Second
 type answer struct {
 	messages []proto.Message
 	err      error
+	// Nothing is said before it is closed.
+	until chan struct{}
 	// Nothing more is said until the call is over.
 	endless bool
 	// Chooses by the request what to play in the place of all this.
@@ -119,6 +121,12 @@ func (f *fake) handle(_ any, stream grpc.ServerStream) error {
 		seen.left = time.Until(deadline)
 	}
 	play := f.next(string(method.Name()), seen)
+	if play.until != nil {
+		select {
+		case <-play.until:
+		case <-stream.Context().Done():
+		}
+	}
 	for _, message := range play.messages {
 		if err := stream.SendMsg(message); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,14 +53,14 @@ func TestGoGet(t *testing.T) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = folder
-		cmd.Env = append(cmd.Environ(), env...)
+		cmd.Env = slices.Concat(outside, env)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 		return string(out)
 	}
-	proxy, outside, cache := t.TempDir(), t.TempDir(), t.TempDir()
+	proxy, elsewhere, cache := t.TempDir(), t.TempDir(), t.TempDir()
 	goes("tools", "run", "./pack", "..", "v0.1.0", proxy)
 	had := strings.Fields(goes(".", "env", "GOPROXY", "GOMODCACHE"))
 	env = []string{
@@ -72,21 +73,21 @@ func TestGoGet(t *testing.T) {
 		"GONOSUMDB=" + module,
 	}
 
-	goes(outside, "mod", "init", "example.org/outside")
+	goes(elsewhere, "mod", "init", "example.org/outside")
 	example := readme(t)[0]
 	f := newFake(t)
 	play(f)
 	same(t, strings.Count(example, `"localhost:50051"`), 1)
 	program := strings.Replace(example, "localhost:50051", f.addr, 1)
-	fine(t, os.WriteFile(filepath.Join(outside, "main.go"), []byte(program), 0o644))
-	goes(outside, "get", module+"@v0.1.0")
-	goes(outside, "build", "-o", "outside", ".")
-	mod, err := os.ReadFile(filepath.Join(outside, "go.mod"))
+	fine(t, os.WriteFile(filepath.Join(elsewhere, "main.go"), []byte(program), 0o644))
+	goes(elsewhere, "get", module+"@v0.1.0")
+	goes(elsewhere, "build", "-o", "outside", ".")
+	mod, err := os.ReadFile(filepath.Join(elsewhere, "go.mod"))
 	fine(t, err)
 	if !strings.Contains(string(mod), module+" v0.1.0") || strings.Contains(string(mod), "replace") {
 		t.Fatalf("%s", mod)
 	}
-	out, err := exec.CommandContext(bounded(t), filepath.Join(outside, "outside")).CombinedOutput()
+	out, err := exec.CommandContext(bounded(t), filepath.Join(elsewhere, "outside")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -54,23 +54,39 @@ func (l *losses) pause() time.Duration {
 // told of it.
 func lasting[Q proto.Message, A any](ctx context.Context, at *place, open opener[Q, A], asked Q, opts []grpc.CallOption, told func(*A) bool, lost func(*Error) bool) (bool, error) {
 	var l losses
+	shown := &lastShown{}
+	opts = append(opts[:len(opts):len(opts)], shown)
 	for {
 		l.begin()
 		left, err := each(ctx, at, open, asked, opts, func(response *A) bool {
 			l.hear()
 			return told(response)
 		})
-		var failed *Error
-		if !l.wasHeard || !errors.Is(err, ErrUnavailable) || !errors.As(err, &failed) {
-			return left, err
+		// Its token's life ended, and not the server's.
+		shown.isFinal = false
+		if l.heard && reasonOf(err) == unauthenticated {
+			if _, err = at.tokens.instead(ctx, shown.token, err); err != nil {
+				err = fromCall(err, at.endpoint, "")
+			}
+			shown.isFinal = err == nil
 		}
-		if l.heard && !lost(failed) {
-			return true, nil
+		var failed *Error
+		if !shown.isFinal {
+			if !l.wasHeard || !errors.Is(err, ErrUnavailable) || !errors.As(err, &failed) {
+				return left, err
+			}
+			if l.heard && !lost(failed) {
+				return true, nil
+			}
 		}
 		if l.count == 0 {
-			opts = append(opts[:len(opts):len(opts)], grpc.WaitForReady(true))
+			opts = append(opts, grpc.WaitForReady(true))
 		}
-		timer := time.NewTimer(l.pause())
+		pause := l.pause()
+		if shown.isFinal && l.count == 1 {
+			continue
+		}
+		timer := time.NewTimer(pause)
 		// What ended the context or the client is for the next call to say.
 		select {
 		case <-timer.C:

@@ -1,6 +1,7 @@
 package oaktree_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -15,6 +16,14 @@ import (
 // TestMain serves the examples, and sees that nothing leaves a goroutine behind once its client is
 // closed.
 func TestMain(m *testing.M) {
+	home, err := os.MkdirTemp("", "oaktree-go-")
+	if err == nil {
+		err = moveTo(home)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	f, stop, err := serve("127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -28,6 +37,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
+	_ = os.RemoveAll(home)
 	os.Exit(code)
 }
 
@@ -58,4 +68,18 @@ func play(f *fake) {
 		&pb.WatchServersResponse{Failures: []*pb.Failure{failure("devstack", unreachable)}},
 	))
 	f.answer("DeleteServer", reply(&pb.DeleteServerResponse{}))
+}
+
+// The environment as it is outside, for what has to find the user's own settings.
+var outside = os.Environ()
+
+// moveTo keeps out of the tests what the user of this machine has set and written, and what an oaktree
+// left for him.
+func moveTo(home string) error {
+	for _, name := range []string{"TOKEN", "CLIENT_ID", "CLIENT_SECRET", "CLOUD", "CA", "ADDRESS", "CREDENTIALS"} {
+		if err := os.Unsetenv("OAKTREE_" + name); err != nil {
+			return err
+		}
+	}
+	return errors.Join(os.Setenv("HOME", home), os.Unsetenv("XDG_RUNTIME_DIR"), os.Unsetenv("XDG_CONFIG_HOME"))
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,7 +27,7 @@ func TestWithoutAGoTheTargetIsSkippedInWords(t *testing.T) {
 		old:               "invalid go version",
 	} {
 		skipped := exec.CommandContext(t.Context(), "./with-go", "test-go", "false")
-		skipped.Env = append(skipped.Environ(), "GO="+command)
+		skipped.Env = append(slices.Clone(outside), "GO="+command)
 		out, err := skipped.CombinedOutput()
 		fine(t, err)
 		if !strings.HasPrefix(string(out), "skipped: test-go: there is no Go") || !strings.Contains(string(out), said) {
@@ -59,7 +60,7 @@ func TestCheckGenerateRefuses(t *testing.T) {
 	}
 	run := func(name string, args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), name, args...)
-		cmd.Dir = tree
+		cmd.Dir, cmd.Env = tree, outside
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
