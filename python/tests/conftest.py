@@ -13,8 +13,12 @@ import oaktreemodel
 import oaktreemodel.aio
 import pytest
 from fake import Oaktree
+from oaktreemodel import v1
 
 Connect = Callable[..., Any]
+# A credential; its secret may show up nowhere but in the exchange.
+SECRET = "c4nary-secret"
+CREDENTIAL: dict[str, Any] = {"client_id": "id", "client_secret": SECRET}
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +115,17 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 def client(connect: Connect, oaktree: Oaktree) -> Any:
     """Either client, connected to the fake server."""
     return connect(oaktree.address)
+
+
+@pytest.fixture
+def exchanging(oaktree: Oaktree) -> Oaktree:
+    """A fake server that exchanges credentials for tokens, and wants to see one."""
+    oaktree.exchange()
+    oaktree.answer("GetServer", v1.GetServerResponse(server=v1.Server(id="1")))
+    return oaktree
+
+
+@pytest.fixture
+def known(connect: Connect, exchanging: Oaktree) -> Any:
+    """Either client, with a credential."""
+    return connect(exchanging.address, **CREDENTIAL)

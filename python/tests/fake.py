@@ -35,6 +35,11 @@ class Call:
     time_remaining: float | None
     over: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def token(self) -> str:
+        """The token it carried; empty for none."""
+        return str(self.metadata.get("authorization", "")).removeprefix("Bearer ")
+
 
 class Oaktree:
     """A server on a free port of the loopback; `answers` and `calls` are by the rpc's name."""
@@ -44,6 +49,8 @@ class Oaktree:
     ) -> None:
         self.answers: dict[str, list[Answer]] = {}
         self.calls: dict[str, list[Call]] = {}
+        # Those that callers may show; None: nobody is asked who he is.
+        self.tokens: set[str] | None = None
         self.server = grpc.server(futures.ThreadPoolExecutor(STREAMS))
         for found in pkgutil.iter_modules(v1.__path__, "oaktreemodel.v1."):
             if found.name.endswith("_pb2_grpc"):
@@ -67,10 +74,32 @@ class Oaktree:
         """Say what the calls of an rpc get, one after the other."""
         self.answers[rpc] = list(answers)
 
+    def exchange(self, life: int = 3600, *before: Answer) -> None:
+        """Give "token-1", "token-2" and so on for credentials, each good for so many seconds; first
+        these answers."""
+        tokens: set[str] = set()
+        self.tokens = tokens
+
+        def create(request: Message, context: grpc.ServicerContext) -> Message:
+            tokens.add(made := f"token-{len(tokens) + 1}")
+            secret = v1.Secret(value=made)
+            return v1.CreateTokenResponse(access_token=secret, expires_in_seconds=life)
+
+        self.answer("CreateToken", *before, create)
+
     def only_call(self, rpc: str) -> Call:
         """The one call of an rpc that there was."""
         (call,) = self.calls[rpc]
         return call
+
+    def shown(self, rpc: str) -> list[str]:
+        """The tokens that the calls of an rpc carried."""
+        return [call.token for call in self.calls[rpc]]
+
+    @property
+    def exchanges(self) -> int:
+        """How often a credential was to be exchanged."""
+        return len(self.calls.get("CreateToken", ()))
 
     def stop(self) -> None:
         """End it, and every call."""
@@ -87,6 +116,8 @@ class Oaktree:
         )
         context.add_callback(call.over.set)
         self.calls.setdefault(rpc, []).append(call)
+        if self.tokens is not None and rpc != "CreateToken" and call.token not in self.tokens:
+            fail(context, REFUSED)
         answers = self.answers[rpc]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if callable(answer) and not isinstance(answer, Message):
@@ -153,6 +184,9 @@ def status(
         packed.Pack(one)
         made.details.append(packed)
     return made
+
+
+REFUSED = status(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", message="who are you")
 
 
 def failure(cloud: str, made: Status) -> v1.Failure:

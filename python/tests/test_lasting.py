@@ -106,6 +106,16 @@ def test_pauses_grow_at_random_and_are_bounded() -> None:
     assert max(run[11] for run in runs) > _lasting.LONGEST / 2
 
 
+def test_tokens_that_end_at_once_are_not_fetched_without_end() -> None:
+    lasting, pauses = Lasting(None), []
+    for _ in range(12):
+        lasting.begin()
+        lasting.heard()
+        pauses.append(lasting.outlived())
+    assert pauses[0] == 0
+    assert all(_lasting.SHORTEST <= pause <= _lasting.LONGEST for pause in pauses[1:])
+
+
 def test_a_server_that_was_there_for_long_is_asked_again_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

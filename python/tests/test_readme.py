@@ -11,12 +11,14 @@ import oaktreemodel
 import pytest
 from fake import Oaktree, failure, status
 from oaktreemodel import v1
+from oaktreemodel._credentials import Credentials, find
 
 README = Path(__file__).resolve().parents[1] / "README.rst"
 
 
-def examples() -> list[str]:
-    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", README.read_text())
+def examples(language: str = "python") -> list[str]:
+    pattern = rf"\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)"
+    blocks = re.findall(pattern, README.read_text())
     return [re.sub(r"^    ", "", block, flags=re.M) for block in blocks]
 
 
@@ -70,6 +72,16 @@ def test_stubs(ready: Oaktree) -> None:
         exec(examples()[3], scope)
         (batch,) = scope["batches"]
     assert batch.flavors[0].name == "m1.tiny"
+
+
+def test_credentials_file(tmp_path: Path) -> None:
+    (text,) = examples("yaml")
+    file = tmp_path / "credentials.yaml"
+    file.write_text(text)
+    file.chmod(0o600)
+    found = find(Credentials(), file)
+    assert (found.address, found.cloud) == ("oaktree.example.com:50051", "mycloud")
+    assert found.ca == str(tmp_path / "ca.pem")
 
 
 def test_there_is_no_example_that_nobody_runs() -> None:
