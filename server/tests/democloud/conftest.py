@@ -13,6 +13,8 @@ from openstack.connection import Connection
 
 # A bound for what should take milliseconds, so that a fault cannot hang the run.
 PATIENCE = 20.0
+TOKENS = "identity/v3/auth/tokens"
+GRANT = {"grant_type": "client_credentials"}
 
 
 class Rest:
@@ -61,6 +63,25 @@ class Rest:
         answer = self("GET", path, **options)
         assert answer.ok, answer.text
         return answer.json()
+
+
+def oauth(
+    rest: Rest, client: tuple[str, str] | None, form: Any = GRANT, **options: Any
+) -> requests.Response:
+    where = f"{rest.root}/identity/v3/OS-OAUTH2/token"
+    return rest.http.post(where, data=form, auth=client, timeout=PATIENCE, **options)
+
+
+def as_client(rest: Rest, client: tuple[str, str]) -> Rest:
+    """Put the credential's token in place of the user's."""
+    answer = oauth(rest, client)
+    assert answer.ok, answer.text
+    rest.token = answer.json()["access_token"]
+    return rest
+
+
+def validate(rest: Rest, token: str = "", **headers: str) -> requests.Response:
+    return rest("GET", TOKENS, headers={"x-subject-token": token or rest.token, **headers})
 
 
 @pytest.fixture

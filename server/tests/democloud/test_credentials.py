@@ -1,110 +1,22 @@
-"""Keystone: application credentials, their tokens, OAuth 2.0 and access rules."""
+"""Keystone: application credentials, and how their tokens end."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
-from keystoneauth1.exceptions import ClientException
-from keystoneauth1.loading import get_plugin_loader
-from keystoneauth1.session import Session
 from oaktree.democloud import DemoCloud
 from openstack.connection import Connection
 
-from .conftest import PATIENCE, Rest, eventually, new_server
+from .conftest import TOKENS, Rest, as_client, eventually, oauth, validate
 
-TOKENS = "identity/v3/auth/tokens"
-GRANT = {"grant_type": "client_credentials"}
-RULES = "OpenStack-Identity-Access-Rules"
-Made = tuple[str, str]
 Make = Callable[..., Rest]
-
-
-def oauth(rest: Rest, client: Made | None, form: Any = GRANT, **options: Any) -> requests.Response:
-    where = f"{rest.root}/identity/v3/OS-OAUTH2/token"
-    return rest.http.post(where, data=form, auth=client, timeout=PATIENCE, **options)
-
-
-def as_client(rest: Rest, client: Made) -> Rest:
-    """Put the credential's token in place of the user's."""
-    answer = oauth(rest, client)
-    assert answer.ok, answer.text
-    rest.token = answer.json()["access_token"]
-    return rest
-
-
-def validate(rest: Rest, token: str = "", **headers: str) -> requests.Response:
-    return rest("GET", TOKENS, headers={"x-subject-token": token or rest.token, **headers})
 
 
 def own(rest: Rest) -> str:
     """The path of the user's credentials."""
     user = validate(rest).json()["token"]["user"]["id"]
     return f"identity/v3/users/{user}/application_credentials"
-
-
-def test_oauth_gives_a_credentials_token(clouds: DemoCloud, modern: Rest) -> None:
-    made = clouds.application_credential("modern")
-    answer = oauth(modern, made).json()
-    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 3600)
-    modern.token = answer["access_token"]
-    told = validate(modern).json()["token"]
-    assert told["methods"] == ["application_credential"]
-    assert told["application_credential"]["id"] == made[0]
-    assert told["application_credential"]["restricted"] is True
-    assert told["project"]["id"] == modern.project
-    assert {role["name"] for role in told["roles"]} == {"member", "reader"}
-    assert {"catalog", "audit_ids", "expires_at"} <= told.keys()
-    assert modern("GET", "compute/v2.1/servers").status_code == 200
-
-
-def test_oauth_in_the_form(clouds: DemoCloud, modern: Rest) -> None:
-    key, secret = clouds.application_credential("modern")
-    form = {**GRANT, "client_id": key, "client_secret": secret}
-    assert oauth(modern, None, form).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("form", "client", "status", "error"),
-    [
-        ({}, True, 400, "invalid_request"),
-        ({"grant_type": "password"}, True, 400, "unsupported_grant_type"),
-        (GRANT, None, 401, "invalid_client"),
-        (GRANT, "wrong", 401, "invalid_client"),
-        (GRANT, "", 401, "invalid_client"),
-        # Not OAuth's word for it, but Keystone's.
-        (GRANT, "nobody", 404, "other_error"),
-    ],
-)
-def test_oauth_refuses(
-    clouds: DemoCloud, modern: Rest, form: Any, client: Any, status: int, error: str
-) -> None:
-    key, secret = clouds.application_credential("modern")
-    chosen = {True: (key, secret), None: None, "nobody": ("nobody", secret)}
-    answer = oauth(modern, chosen.get(client, (key, client)), form)
-    assert answer.status_code == status
-    assert answer.json().keys() == {"error", "error_description"}
-    assert answer.json()["error"] == error
-    assert ("www-authenticate" in answer.headers) is (status == 401)
-
-
-def test_oauth_takes_a_secret_as_it_is(modern: Rest) -> None:
-    secret = "a b%20c+d:e/\u00fc"
-    body = {"application_credential": {"name": "odd", "secret": secret}}
-    made = modern("POST", own(modern), body).json()["application_credential"]
-    plain = oauth(modern, (made["id"].encode(), secret.encode()))  # type: ignore[arg-type]
-    assert plain.status_code == 200
-    quoted = oauth(modern, (made["id"], "a%20b%2520c%2Bd%3Ae%2F%C3%BC"))
-    assert quoted.status_code == 401
-
-
-def test_only_posts_of_forms_are_oauth(clouds: DemoCloud, modern: Rest) -> None:
-    made = clouds.application_credential("modern")
-    where = f"{modern.root}/identity/v3/OS-OAUTH2/token"
-    json = modern.http.post(where, json=GRANT, auth=made, timeout=PATIENCE)
-    assert (json.status_code, json.json()["error"]) == (400, "invalid_request")
-    assert modern.http.get(where, timeout=PATIENCE).json()["error"] == "other_error"
 
 
 @pytest.mark.parametrize("scope", [None, "demo"])
@@ -225,73 +137,11 @@ def test_restricted_credentials_manage_none(clouds: DemoCloud, modern: Rest) -> 
     assert modern("POST", path, body).status_code == 201
 
 
-def rule(method: str, path: str, service: str = "compute") -> dict[str, str]:
-    return {"service": service, "method": method, "path": path}
-
-
-def test_a_token_under_access_rules(clouds: DemoCloud, modern: Rest) -> None:
-    server = new_server(modern)
-    rules = [
-        rule("GET", "/v2.1/servers/detail"),
-        rule("GET", "/v2.1/servers/{id}"),
-        rule("GET", "/v2.1/os-keypairs/*"),
-        rule("GET", "/v2.0/**", "network"),
-        rule("POST", "/v3/*/volumes", "block-storage"),
-    ]
-    as_client(modern, clouds.application_credential("modern", access_rules=rules))
-    volume = {"volume": {"size": 1}}
-    for method, path, status in (
-        ("GET", "compute/v2.1/servers/detail?limit=1", 200),
-        ("GET", f"compute/v2.1/servers/{server}", 200),
-        ("GET", "compute/v2.1/os-keypairs/none", 404),
-        ("GET", "network/v2.0/networks", 200),
-        ("GET", f"network/v2.0/quotas/{modern.project}/details", 200),
-        ("POST", f"volume/v3/{modern.project}/volumes", 202),
-        ("GET", f"volume/v3/{modern.project}/volumes", 401),
-        ("GET", "compute/v2.1/servers", 401),
-        ("GET", f"compute/v2.1/servers/{server}/metadata", 401),
-        ("DELETE", f"compute/v2.1/servers/{server}", 401),
-        ("GET", "compute/v2.1/nowhere/at/all", 401),
-        ("GET", "image/v2/images", 401),
-        ("GET", "identity/v3/auth/projects", 401),
-    ):
-        answer = modern(method, path, volume if method == "POST" else None)
-        assert answer.status_code == status, path
-
-
-def test_rules_are_told_to_who_knows_of_them(clouds: DemoCloud, rest: Make) -> None:
-    modern, admin = rest("modern"), rest("modern-admin")
-    made = clouds.application_credential("modern", access_rules=[rule("GET", "/v2.1/servers")])
-    token = as_client(modern, made).token
-    for asking in (modern, admin):
-        assert validate(asking, token).status_code == 404
-        assert validate(asking, token, **{RULES: "0.9"}).status_code == 404
-        told = validate(asking, token, **{RULES: "1.0"}).json()["token"]
-        [shown] = told["application_credential"]["access_rules"]
-        del shown["id"]
-        assert shown == rule("GET", "/v2.1/servers")
-
-
 def test_secrets_are_known(clouds: DemoCloud, modern: Rest) -> None:
     _, secret = clouds.application_credential("modern")
     assert {modern.token, secret} <= clouds.secrets("modern")
     assert secret not in clouds.secrets("direct")
     assert secret in clouds.secrets()
-
-
-def test_clouds_from_before(clouds: DemoCloud, rest: Make) -> None:
-    """OAuth came with Antelope, application credentials with Queens."""
-    direct, kilo = rest("direct"), rest("kilo")
-    made = clouds.application_credential("direct")
-    given = {"id": made[0], "secret": made[1]}
-    auth = {"identity": {"methods": ["application_credential"], "application_credential": given}}
-    for asking, status in ((direct, 201), (kilo, 401)):
-        assert oauth(asking, made).status_code == 404
-        assert asking("POST", TOKENS, {"auth": auth}).status_code == status
-    user = validate(kilo).json()["token"]["user"]["id"]
-    path = f"identity/v3/users/{user}/application_credentials"
-    assert kilo("GET", path).status_code == 404
-    assert kilo("POST", path, {"application_credential": {"name": "x"}}).status_code == 404
 
 
 def test_through_openstacksdk(connect: Callable[..., Connection]) -> None:
@@ -302,7 +152,7 @@ def test_through_openstacksdk(connect: Callable[..., Connection]) -> None:
             user,
             "laptop",
             roles=[{"name": "reader"}],
-            access_rules=[rule("GET", "/v2.1/servers")],
+            access_rules=[{"service": "compute", "method": "GET", "path": "/v2.1/servers"}],
             expires_at="2100-01-01T00:00:00",
         )
         assert made.secret
@@ -310,30 +160,3 @@ def test_through_openstacksdk(connect: Callable[..., Connection]) -> None:
         assert found.id == made.id
         identity.delete_application_credential(user, made.id, ignore_missing=False)
         assert identity.find_application_credential(user, "laptop") is None
-
-
-def test_through_keystoneauth(clouds: DemoCloud) -> None:
-    key, secret = clouds.application_credential("modern")
-    address = f"{clouds.clouds['modern'].address}/identity/v3"
-    values = {
-        "v3applicationcredential": {
-            "application_credential_id": key,
-            "application_credential_secret": secret,
-        },
-        "v3oauth2clientcredential": {
-            "oauth2_endpoint": f"{address}/OS-OAUTH2/token",
-            "oauth2_client_id": key,
-            "oauth2_client_secret": secret,
-        },
-    }
-    where = {"service_type": "compute", "region_name": "east"}
-    for name, given in values.items():
-        auth: Any = get_plugin_loader(name).load_from_options(auth_url=address, **given)
-        session = Session(auth=auth)
-        assert session.get("/servers", endpoint_filter=where).status_code == 200
-        sent = session.get_auth_headers()
-        assert sent is not None
-        assert ("Authorization" in sent) is (name == "v3oauth2clientcredential")
-    clouds.delete_application_credential("modern", key)
-    with pytest.raises(ClientException, match="failed to get an OAuth2"):
-        session.get("/servers", endpoint_filter=where)

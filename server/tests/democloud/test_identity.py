@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from oaktree.democloud import DemoCloud
 
-from .conftest import Rest, new_server
+from .conftest import TOKENS, Rest, new_server
 
-TOKENS = "identity/v3/auth/tokens"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl demo"
 Make = Callable[..., Rest]
 
