@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
-from oaktree.errors import rate_limited
+import grpc
+
+from oaktree.errors import Refused, rate_limited
 
 KEPT = 10_000
+# How many questions of one peer's may be under way: many good clients may start at once.
+ASKING = 100
 
 
 class Peers:
@@ -21,18 +26,33 @@ class Peers:
         self._most = float(per_minute)
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._asking: Counter[str] = Counter()
 
-    def check(self, peer: str) -> None:
-        """RESOURCE_EXHAUSTED if the peer has shown too many."""
-        level = self._level(name_of(peer))
+    @contextlib.contextmanager
+    def asking(self, peer: str) -> Iterator[None]:
+        """What is done to find out who a peer is; it counts if that is nobody.
+        RESOURCE_EXHAUSTED, at once, if it was nobody too often."""
+        name = name_of(peer)
+        level = self._level(name)
         if level < 1:
             raise rate_limited(
                 "too many wrong tokens came from this address; wait", (1 - level) / self._rate
             )
+        if self._asking[name] >= ASKING:
+            raise rate_limited("too many tokens of this address are being looked at; wait", 1.0)
+        self._asking[name] += 1
+        try:
+            yield
+        except Refused as refused:
+            if refused.code == grpc.StatusCode.UNAUTHENTICATED:
+                self._wrong(name)
+            raise
+        finally:
+            self._asking[name] -= 1
+            if not self._asking[name]:
+                del self._asking[name]
 
-    def wrong(self, peer: str) -> None:
-        """The peer has shown one."""
-        name = name_of(peer)
+    def _wrong(self, name: str) -> None:
         self._buckets[name] = (max(self._level(name) - 1, 0.0), self._clock())
         self._buckets.move_to_end(name)
         while len(self._buckets) > KEPT:

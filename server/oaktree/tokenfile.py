@@ -6,8 +6,9 @@ import contextlib
 import os
 import secrets
 import stat
-import tempfile
 from pathlib import Path
+
+from oaktree import private
 
 
 def folder() -> Path:
@@ -49,16 +50,7 @@ class TokenFile:
                 f"and chmod 700 {where}"
             )
         path = where / name_of(address)
-        # At once whole, and never anybody else's to read.
-        handle, temporary = tempfile.mkstemp(dir=where, prefix=".new-")
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(self.token + "\n")
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        private.write(path, self.token + "\n")
         self._path = path
         return path
 

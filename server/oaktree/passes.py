@@ -1,0 +1,153 @@
+"""The tokens that let callers in, from when the identity service first answered for them to their
+end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from oaktree.brought import ended
+from oaktree.callers import Kept
+from oaktree.errors import Refused
+from oaktree.gate import Pass
+from oaktree.identity import Known
+
+LOG = logging.getLogger(__name__)
+# Between questions about a token that a cloud does not take and its identity service does: it is
+# under rules.
+DOUBT_SECONDS = 5.0
+
+
+class Brought(Pass):
+    """A token that the identity service has answered for."""
+
+    def __init__(self, digest: bytes, cloud: str, kept: Kept, known: Known, asked: float) -> None:
+        """`asked` is when the identity service was, on the monotonic clock."""
+        super().__init__(kept.caller)
+        self.digest = digest
+        self.cloud = cloud
+        self.kept = kept
+        self.token = known.token
+        self.asked = asked
+        # How long the token is good, on the same clock.
+        self.until = asked + known.seconds
+        # When it was last asked because a cloud had refused it.
+        self.doubted = float("-inf")
+        self.timer: asyncio.TimerHandle | None = None
+        self.again: asyncio.Task[None] | None = None
+
+    def doubt_seconds(self) -> float:
+        """How long until it may be asked for that reason again."""
+        return max(self.doubted + DOUBT_SECONDS - time.monotonic(), 0.0)
+
+
+class Passes:
+    """All there are. Each is looked at again in time: at its end; while it has streams, as often as
+    for calls, since no call would; and when a cloud refuses it."""
+
+    def __init__(
+        self, most: int, check_seconds: float, ask: Callable[[Brought], Awaitable[object]]
+    ) -> None:
+        """`ask` asks the identity service again, and comes back here with what it says."""
+        self._most = most
+        self._check_seconds = check_seconds
+        self._ask = ask
+        # The oldest come first.
+        self._passes: OrderedDict[bytes, Brought] = OrderedDict()
+
+    def get(self, digest: bytes) -> Brought | None:
+        return self._passes.get(digest)
+
+    def fresh(self, digest: bytes) -> Brought | None:
+        """The pass of a token that need not be asked about."""
+        found = self._passes.get(digest)
+        if found is None:
+            return None
+        now = time.monotonic()
+        is_fresh = found.until > now and now - found.asked < self._check_seconds
+        return found if is_fresh else None
+
+    def add(self, one: Brought) -> None:
+        self._passes[one.digest] = one
+        loop = asyncio.get_running_loop()
+        one.kept.tokens.add(one.token, partial(self._doubted, loop, one))
+        one.kept.passes.add(one)
+        while len(self._passes) > self._most:
+            idle = next((other for other in self._passes.values() if not other.streams), one)
+            if idle is one:
+                break
+            self.end(idle, ended())
+        self._look_in(one, self._check_seconds)
+
+    def confirm(self, one: Brought, asked: float) -> None:
+        """The identity service has said the same again."""
+        one.asked, one.is_doubted = asked, False
+        self._look_in(one, self._check_seconds)
+
+    def end(self, one: Brought, why: Refused) -> None:
+        one.kept.passes.discard(one)
+        one.kept.tokens.drop(one.token)
+        if self._passes.get(one.digest) is one:
+            del self._passes[one.digest]
+        if one.timer is not None:
+            one.timer.cancel()
+        one.end(why)
+
+    async def reconsider(self, one: Brought) -> None:
+        """Asks about a token that a cloud has refused, unless that was done a moment ago."""
+        if one.again is None and one.ended is None and not one.doubt_seconds():
+            self._look_again(one)
+        if one.again is not None:
+            await asyncio.shield(one.again)
+
+    def close(self) -> None:
+        for one in self._passes.values():
+            if one.timer is not None:
+                one.timer.cancel()
+            if one.again is not None:
+                one.again.cancel()
+
+    def _doubted(self, loop: asyncio.AbstractEventLoop, one: Brought) -> None:
+        """A cloud has answered 401; told by one of its threads."""
+        one.is_doubted = True
+        loop.call_soon_threadsafe(self._look_in, one, one.doubt_seconds())
+
+    def _look_in(self, one: Brought, seconds: float) -> None:
+        """Looks after it in so many seconds, or at its end."""
+        if one.timer is not None:
+            one.timer.cancel()
+        wait = min(one.until - time.monotonic(), seconds)
+        loop = asyncio.get_running_loop()
+        one.timer = loop.call_later(max(wait, 0.0), self._look_after, one)
+
+    def _look_after(self, one: Brought) -> None:
+        one.timer = None
+        if one.ended is not None:
+            return
+        if one.until <= time.monotonic():
+            self.end(one, ended())
+        elif one.streams or one.is_doubted:
+            self._look_again(one)
+        else:
+            self._look_in(one, self._check_seconds)
+
+    def _look_again(self, one: Brought) -> None:
+        if one.again is None:
+            one.again = asyncio.create_task(self._again(one))
+
+    async def _again(self, one: Brought) -> None:
+        if one.is_doubted:
+            one.doubted = time.monotonic()
+        try:
+            await self._ask(one)
+        except Refused as refused:
+            if one.ended is None:
+                # Until the identity service has said otherwise, the streams stay.
+                LOG.info("a token could not be looked at again: %s", refused.code.name)
+                self._look_in(one, DOUBT_SECONDS)
+        finally:
+            one.again = None
