@@ -16,8 +16,10 @@ var defaultPorts = map[string]string{"": "50051", "http": "80", "https": "443"}
 type endpoint struct {
 	// As the caller wrote it.
 	address string
-	// As gRPC wants it.
+	// As gRPC wants it; the same for all ways to write it.
 	target string
+	// The absolute path of a unix socket, with no link followed. Empty if it is none.
+	socket string
 	// Whether TLS is spoken.
 	isSecure bool
 	// Whether the way there never leaves this machine.
@@ -49,7 +51,11 @@ func parseAddress(address string, insecure, hasTLS bool) (endpoint, error) {
 		if rest == "" {
 			return refuse("names no socket; write unix:/path/to/socket")
 		}
-		return endpoint{address, "unix:" + rest, hasTLS, true}, nil
+		path, err := filepath.Abs(rest)
+		if err != nil {
+			return refuse("is no address: " + err.Error())
+		}
+		return endpoint{address, "unix:" + (&url.URL{Path: path}).EscapedPath(), path, hasTLS, true}, nil
 	}
 	port, known := defaultPorts[scheme]
 	if !known {
@@ -75,26 +81,7 @@ func parseAddress(address string, insecure, hasTLS bool) (endpoint, error) {
 	}
 	local := isLocal(host)
 	secure := scheme == "https" || hasTLS || (scheme == "" && !insecure && !local)
-	return endpoint{address, "dns:///" + net.JoinHostPort(host, port), secure, local}, nil
-}
-
-// leadsTo tells whether two addresses mean the same target, TLS or not.
-func (e endpoint) leadsTo(other endpoint) bool {
-	one, isUnix := e.socket()
-	two, _ := other.socket()
-	return one == two && (isUnix || e.target == other.target)
-}
-
-// socket is the absolute path of a unix socket, with no link followed, and whether it is one.
-func (e endpoint) socket() (string, bool) {
-	path, isUnix := strings.CutPrefix(e.target, "unix:")
-	if !isUnix {
-		return "", false
-	}
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute
-	}
-	return path, true
+	return endpoint{address, "dns:///" + net.JoinHostPort(host, port), "", secure, local}, nil
 }
 
 // isLocal tells whether the way to a host never leaves this machine.

@@ -44,7 +44,7 @@ func (c *claims) check() error {
 	refuse := func(format string, names ...any) error { return fmt.Errorf("oaktree: "+format, names...) }
 	switch {
 	case c.token != "" && c.id+c.secret != "":
-		return refuse("%s and %s exclude each other", c.names.token, cmp.Or(c.names.id, c.names.secret))
+		return refuse("%s and %s exclude each other", c.names.token, c.names.id)
 	case c.id != "" && c.secret == "":
 		return refuse("%s is without %s", c.names.id, c.names.secret)
 	case c.id == "" && c.secret != "":
@@ -120,7 +120,7 @@ func environment(address string) (claims, error) {
 		return env, fmt.Errorf("OAKTREE_ADDRESS: %w", err)
 	}
 	given, err := parseAddress(address, false, false)
-	if err == nil && !given.leadsTo(meant) {
+	if err == nil && given.target != meant.target {
 		env = claims{}
 	}
 	return env, err
@@ -160,7 +160,7 @@ func (o *options) identify(address string) (*identity, error) {
 	who.hint = "no token was sent, for there are no credentials for this address in the options, the environment or " + file.path
 	switch {
 	case file.address == "":
-	case file.target.leadsTo(who.where):
+	case file.target == who.where.target:
 		who.fill(file.claims)
 	case file.isNamed:
 		return nil, fmt.Errorf("oaktree: %s is for another address than %q", file.path, address)

@@ -18,7 +18,8 @@ import (
 // A credentialsFile says who calls the oaktree at one address.
 type credentialsFile struct {
 	claims
-	target endpoint
+	// Where the address leads.
+	target string
 	path   string
 	// Whether the caller, or the environment, names it.
 	isNamed bool
@@ -96,9 +97,13 @@ func (f *credentialsFile) read(content []byte) error {
 			return fmt.Errorf("%s is missing", needed)
 		}
 	}
-	var err error
-	if f.target, err = parseAddress(f.address, false, false); err != nil {
+	where, err := parseAddress(f.address, false, false)
+	if err != nil {
 		return errors.New("address is not host:port, https://… or unix:/path")
+	}
+	f.target = where.target
+	if f.cloud != "" && !isSendable(f.cloud) {
+		return errors.New("cloud holds characters that cannot be sent")
 	}
 	if f.ca != "" && !filepath.IsAbs(f.ca) {
 		f.ca = filepath.Join(filepath.Dir(f.path), f.ca)

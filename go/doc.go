@@ -23,6 +23,24 @@
 // [Client.Cloud] one cloud, and those of [Client.At] any part of one. What a list yields knows where
 // it is: client.At(server.GetLocation()).Servers.
 //
+// # Who you are
+//
+// Every call shows a token. One's own oaktree leaves it for its user on this machine. For a deployer's
+// oaktree it is made from an application credential, and renewed, or given as it is. Where they come
+// from, the first that says it: options; the environment, unless OAKTREE_ADDRESS means another oaktree
+// (OAKTREE_TOKEN, or OAKTREE_CLIENT_ID and OAKTREE_CLIENT_SECRET, OAKTREE_CLOUD, OAKTREE_CA); the
+// credentials file, if it is for this address ([WithCredentialsFile], else OAKTREE_CREDENTIALS, else
+// oaktree/credentials.yaml in XDG_CONFIG_HOME or ~/.config):
+//
+//	address: oaktree.example.com:50051
+//	client_id: ...
+//	client_secret: ...
+//	ca: ca.pem      # optional, relative to the file
+//	cloud: mycloud  # optional, where the oaktree serves several
+//
+// A call whose token is refused is sent once more with another; nothing was done. Calls that carry
+// [grpc.PerRPCCredentials] of the caller's own show those.
+//
 // # Time
 //
 // A context's deadline bounds a call, and cancelling the context ends it. Without a deadline, single

@@ -32,8 +32,8 @@ func tokenFolders() []string {
 
 // tokenFileName is the port, or the socket's path as one word.
 func tokenFileName(where endpoint) string {
-	if path, isUnix := where.socket(); isUnix {
-		return strings.NewReplacer("%", "%25", "/", "%2F").Replace(path)
+	if where.socket != "" {
+		return strings.NewReplacer("%", "%25", "/", "%2F").Replace(where.socket)
 	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(where.target, "dns:///"))
 	return port
