@@ -4,9 +4,14 @@
 #include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
 #include <absl/strings/strip.h>
 #include <absl/types/optional.h>
 #include <arpa/inet.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
 namespace oaktree::internal {
 namespace {
@@ -38,6 +43,13 @@ absl::optional<std::string> TakeHost(std::string& rest) {
   return absl::AsciiStrToLower(host);
 }
 
+// A socket's path, as the name of a file.
+std::string Escape(absl::string_view socket) {
+  std::error_code failed;
+  const auto path = std::filesystem::absolute(std::string(socket), failed).lexically_normal();
+  return absl::StrReplaceAll(path.string(), {{"%", "%25"}, {"/", "%2F"}});
+}
+
 }  // namespace
 
 absl::StatusOr<Endpoint> ParseAddress(const std::string& address) {
@@ -48,7 +60,7 @@ absl::StatusOr<Endpoint> ParseAddress(const std::string& address) {
   if (absl::ConsumePrefix(&socket, "unix:")) {
     absl::ConsumePrefix(&socket, "//");
     if (socket.empty()) return refuse("names no socket; write unix:/path/to/socket");
-    return Endpoint{address, absl::StrCat("unix:", socket), true, false};
+    return Endpoint{address, absl::StrCat("unix:", socket), true, false, Escape(socket)};
   }
   std::string rest = address;
   const char* port = kDefaultPort;
@@ -70,19 +82,24 @@ absl::StatusOr<Endpoint> ParseAddress(const std::string& address) {
   if (!host || host->empty() || host->find_first_of(" \t\r\n") != std::string::npos) {
     return refuse("names no host; write host:port");
   }
-  if (rest == ":") rest.clear();
+  if (rest.empty() || rest == ":") rest = absl::StrCat(":", port);
   uint32_t number = 0;
   const bool is_number = rest.find_first_not_of("0123456789", 1) == std::string::npos;
-  if (!rest.empty() && (rest[0] != ':' || !is_number ||
-                        !absl::SimpleAtoi(rest.substr(1), &number) || number > 65535)) {
+  if (rest[0] != ':' || !is_number || !absl::SimpleAtoi(rest.substr(1), &number) ||
+      number > 65535) {
     return refuse("has no such port");
   }
   const bool is_local = IsLocal(*host);
-  return Endpoint{
-      address,
-      absl::StrCat("dns:///", absl::StrContains(*host, ":") ? absl::StrCat("[", *host, "]") : *host,
-                   rest.empty() ? absl::StrCat(":", port) : rest),
-      is_local, scheme != nullptr ? scheme->is_secure : !is_local};
+  const std::string shown =
+      absl::StrContains(*host, ":") ? absl::StrCat("[", *host, "]") : *std::move(host);
+  return Endpoint{address, absl::StrCat("dns:///", shown, ":", number), is_local,
+                  scheme != nullptr ? scheme->is_secure : !is_local, absl::StrCat(number)};
+}
+
+bool IsSame(const Endpoint& one, const Endpoint& other) {
+  // Of a socket the name of the file says it better: there the path is in order.
+  return one.token_file == other.token_file &&
+         (one.target == other.target || absl::StartsWith(one.token_file, "%2F"));
 }
 
 }  // namespace oaktree::internal

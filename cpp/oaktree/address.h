@@ -17,11 +17,16 @@ struct Endpoint {
   bool is_local = false;
   // Whether TLS is spoken, where the caller gives no credentials.
   bool is_secure = false;
+  // What the token file of an oaktree that serves there is called.
+  std::string token_file;
 };
 
 // Reads host:port, http://host:port, https://host:port or unix:/path; INVALID_ARGUMENT for anything
 // else. TLS unless the address is local or begins with http://.
 absl::StatusOr<Endpoint> ParseAddress(const std::string& address);
+
+// Whether both lead to the same oaktree, however they are written.
+bool IsSame(const Endpoint& one, const Endpoint& other);
 
 }  // namespace oaktree::internal
 

@@ -1,12 +1,14 @@
 #include "oaktree/call.h"
 
 #include <absl/strings/str_format.h>
+#include <absl/time/clock.h>
 
 #include <cstdint>
 #include <random>
 #include <string>
 
 #include "oaktree/attempt.h"
+#include "oaktree/authorization.h"
 #include "oaktree/error.h"
 #include "oaktree/failures.h"
 #include "oaktree/fields.h"
@@ -25,11 +27,27 @@ std::string NewId() {
                          high & 0xffff, low >> 48, low & 0xffffffffffff);
 }
 
-// Gives a change the request id that it lacks, and tells the server that it is new: who gives an id
-// himself may be repeating himself, and the server then looks for what was made before.
-void Identify(Message& request, grpc::ClientContext& context) {
-  if (!Text(request, "request_id").empty()) return;
-  if (SetText(request, "request_id", NewId())) context.AddMetadata("oaktree-request-id", "new");
+// Gives a change the request id that it lacks. Whether it lacked one: who gives an id himself may
+// be repeating himself, and the server then looks for what was made before.
+bool Identify(Message& request) {
+  return Text(request, "request_id").empty() && SetText(request, "request_id", NewId());
+}
+
+// Makes the call, again where its token had to be renewed.
+absl::Status Make(Connection& connection, const char* path, const Message& request, bool is_new,
+                  Message& response, absl::Duration timeout) {
+  Authorization authorization(&connection, path);
+  const absl::Time deadline = absl::Now() + timeout;
+  const auto left = [&] { return deadline - absl::Now(); };
+  for (;;) {
+    Attempt attempt(left());
+    if (is_new) attempt.context().AddMetadata("oaktree-request-id", "new");
+    absl::Status status = authorization.AddTo(attempt.context(), left());
+    if (!status.ok()) return status;
+    const grpc::Status said = attempt.Unary(connection, path, request, response);
+    status = FromCall(said, connection.endpoint, Text(request, "request_id"));
+    if (!authorization.Renew(status, left())) return status;
+  }
 }
 
 }  // namespace
@@ -37,14 +55,13 @@ void Identify(Message& request, grpc::ClientContext& context) {
 absl::Status Unary(const Place& place, const char* path, Message& request, Message& response,
                    absl::Duration limit, const CallOptions& options) {
   if (absl::Status refused = Prepare(place, request); !refused.ok()) return refused;
-  Attempt attempt(options.timeout.value_or(limit));
-  Identify(request, attempt.context());
-  const grpc::Status said = attempt.Unary(*place.connection, path, request, response);
-  const std::string id = Text(request, "request_id");
-  if (!said.ok()) return FromCall(said, place.connection->endpoint, id);
-  Failures failures(options, id);
+  const bool is_new = Identify(request);
+  absl::Status status =
+      Make(*place.connection, path, request, is_new, response, options.timeout.value_or(limit));
+  if (!status.ok()) return status;
+  Failures failures(options, Text(request, "request_id"));
   failures.Add(response);
-  absl::Status status = failures.Finish();
+  status = failures.Finish();
   // What was done must not be lost with it.
   if (!status.ok()) SetDetail(status, response.GetDescriptor()->full_name(), response);
   return status;

@@ -1,16 +1,27 @@
 #include "oaktree/client.h"
 
+#include <absl/status/statusor.h>
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 #include <grpcpp/create_channel.h>
 
+#include <chrono>
 #include <utility>
 
 #include "oaktree/address.h"
+#include "oaktree/authorization.h"
+#include "oaktree/granted_tokens.h"
+#include "oaktree/identity.h"
 #include "oaktree/place.h"
+#include "oaktree/private_file.h"
 #include "oaktree/service_config.h"
+#include "oaktree/token_file.h"
 
 namespace oaktree {
 namespace {
 
+using internal::Identity;
 using internal::Place;
 
 grpc::ChannelArguments Arguments(const internal::Endpoint& where,
@@ -35,23 +46,77 @@ grpc::ChannelArguments Arguments(const internal::Endpoint& where,
   return arguments;
 }
 
-std::shared_ptr<const Place> Connect(const std::string& address,
-                                     std::shared_ptr<grpc::ChannelCredentials> credentials,
-                                     const grpc::ChannelArguments& given) {
+// What is spoken to an oaktree, where the caller does not say so himself: also on this machine TLS,
+// where it is said whom to trust.
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Speak(internal::Endpoint& where,
+                                                                const std::string& ca) {
+  if (ca.empty() && !where.is_secure) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions options;
+  if (!ca.empty()) {
+    if (absl::StartsWith(where.address, "http://")) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(where.address, " is without TLS, and ", ca, " of no use; write https://"));
+    }
+    auto trusted = internal::ReadFile(ca);
+    if (!trusted.ok()) return absl::InvalidArgumentError(trusted.status().message());
+    options.pem_root_certs = *std::move(trusted);
+    where.is_secure = true;
+  }
+  return grpc::SslCredentials(options);
+}
+
+std::unique_ptr<internal::Tokens> TokensOf(Identity identity, internal::Connection& connection) {
+  Credentials& who = identity.credentials;
+  if (!who.client_id.empty()) {
+    oaktreemodel::v1::CreateTokenRequest request;
+    if (!who.cloud.empty()) request.mutable_location()->set_cloud(who.cloud);
+    request.set_client_id(std::move(who.client_id));
+    request.set_client_secret(std::move(who.client_secret));
+    return std::make_unique<internal::GrantedTokens>(connection, std::move(request));
+  }
+  if (who.token.empty() && identity.endpoint.is_local) {
+    return std::make_unique<internal::TokenFile>(identity.endpoint.token_file);
+  }
+  return std::make_unique<internal::FixedToken>(std::move(who.token), std::move(identity.hint));
+}
+
+absl::StatusOr<std::shared_ptr<internal::Connection>> Connect(
+    const std::string& address, const Credentials& given,
+    std::shared_ptr<grpc::ChannelCredentials> spoken, const grpc::ChannelArguments& arguments) {
+  auto identity = internal::Identify(address, given);
+  if (!identity.ok()) return identity.status();
+  internal::Endpoint& where = identity->endpoint;
+  const bool is_ours = spoken == nullptr;
+  if (is_ours) {
+    auto usual = Speak(where, identity->credentials.ca);
+    if (!usual.ok()) return usual.status();
+    spoken = *std::move(usual);
+  }
+  const bool is_safe = where.is_local || (is_ours ? where.is_secure : given.is_channel_secure);
+  if (internal::IsKnown(identity->credentials) && !is_safe) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "credentials are not sent to ", where.address,
+        is_ours ? " in the clear, where anyone on the way can read them; write https://"
+                : " by a channel that nobody promised to be secure: that is for "
+                  "Credentials::is_channel_secure to say"));
+  }
+  auto connection = std::make_shared<internal::Connection>();
+  connection->channel =
+      grpc::CreateCustomChannel(where.target, spoken, Arguments(where, arguments));
+  connection->endpoint = where;
+  connection->cloud = identity->credentials.cloud;
+  connection->tokens = TokensOf(*std::move(identity), *connection);
+  return connection;
+}
+
+std::shared_ptr<const Place> Everywhere(
+    absl::StatusOr<std::shared_ptr<internal::Connection>> connection) {
   auto place = std::make_shared<Place>();
-  auto where = internal::ParseAddress(address);
-  if (!where.ok()) {
-    place->refused = where.status();
-    return place;
+  if (connection.ok()) {
+    place->connection = *std::move(connection);
+  } else {
+    place->refused = connection.status();
   }
-  if (credentials == nullptr) {
-    credentials = where->is_secure ? grpc::SslCredentials(grpc::SslCredentialsOptions())
-                                   : grpc::InsecureChannelCredentials();
-  }
-  place->connection = std::make_shared<internal::Connection>();
-  place->connection->channel =
-      grpc::CreateCustomChannel(where->target, credentials, Arguments(*where, given));
-  place->connection->endpoint = *std::move(where);
   return place;
 }
 
@@ -59,7 +124,12 @@ std::shared_ptr<const Place> Connect(const std::string& address,
 
 Client::Client(const std::string& address, std::shared_ptr<grpc::ChannelCredentials> credentials,
                const grpc::ChannelArguments& arguments)
-    : Scope(Connect(address, std::move(credentials), arguments)) {}
+    : Client(address, Credentials(), std::move(credentials), arguments) {}
+
+Client::Client(const std::string& address, const Credentials& credentials,
+               std::shared_ptr<grpc::ChannelCredentials> channel_credentials,
+               const grpc::ChannelArguments& arguments)
+    : Scope(Everywhere(Connect(address, credentials, std::move(channel_credentials), arguments))) {}
 
 Scope Client::cloud(const std::string& name, const std::string& region) const {
   auto place = std::make_shared<Place>(*place_);
@@ -76,6 +146,16 @@ Scope Client::at(const oaktreemodel::v1::Location& location) const {
   auto place = std::make_shared<Place>(*place_);
   place->location = location;
   return Scope(std::move(place));
+}
+
+absl::Status Client::Authorize(grpc::ClientContext& context, bool is_again) const {
+  if (!place_->refused.ok()) return place_->refused;
+  const auto deadline = context.deadline();
+  const auto timeout = deadline == std::chrono::system_clock::time_point::max()
+                           ? absl::InfiniteDuration()
+                           : absl::FromChrono(deadline) - absl::Now();
+  internal::Authorization authorization(place_->connection.get(), "");
+  return authorization.AddTo(context, timeout, is_again);
 }
 
 void Client::Close() const {

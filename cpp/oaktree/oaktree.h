@@ -6,6 +6,7 @@
 #include "oaktree/call_options.h"
 #include "oaktree/client.h"
 #include "oaktree/cloud.gen.h"
+#include "oaktree/credentials.h"
 #include "oaktree/error.h"
 #include "oaktree/mirror.h"
 #include "oaktree/stream.h"

@@ -8,9 +8,11 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 
 #include <memory>
+#include <string>
 
 #include "oaktree/address.h"
 #include "oaktree/running.h"
+#include "oaktree/tokens.h"
 #include "oaktreemodel/v1/location.pb.h"
 
 namespace oaktree::internal {
@@ -24,6 +26,10 @@ struct Connection {
   Endpoint endpoint;
   std::shared_ptr<grpc::Channel> channel;
   Running running;
+  // What callers name as their cloud where they show who they are; empty: nothing.
+  std::string cloud;
+  // The last, since it may use the rest until it is gone.
+  std::unique_ptr<Tokens> tokens;
 };
 
 // Where a scope's calls go, and on which connection. Never changes, so that threads may share it.

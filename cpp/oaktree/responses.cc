@@ -18,26 +18,37 @@ Responses::Responses(std::shared_ptr<const Place> place, const char* path,
       response_(std::move(response)),
       timeout_(options.timeout.value_or(absl::InfiniteDuration())),
       is_lasting_(is_lasting),
+      authorization_(place_->connection.get(), path),
       registration_(place_->connection ? &place_->connection->running : nullptr, *this) {}
 
 Responses::Told Responses::Next() {
   while (!has_ended_) {
     if (attempt_ == nullptr && !Begin()) break;
-    if (attempt_->Read(*response_)) {
+    if (unauthorized_.ok() && attempt_->Read(*response_)) {
       losses_.Hear();
+      authorization_.Accept();
       return Told::kResponse;
     }
-    absl::Status status = FromCall(attempt_->Finish(), place_->connection->endpoint, "");
-    {
-      const std::lock_guard lock(mutex_);
-      attempt_.reset();
-    }
-    if (const auto told = GoOn(std::move(status))) return *told;
+    if (const auto told = GoOn(Finish())) return *told;
   }
   return Told::kEnd;
 }
 
+absl::Status Responses::Finish() {
+  absl::Status status = unauthorized_;
+  if (status.ok()) status = FromCall(attempt_->Finish(), place_->connection->endpoint, "");
+  const std::lock_guard lock(mutex_);
+  attempt_.reset();
+  return status;
+}
+
 std::optional<Responses::Told> Responses::GoOn(absl::Status status) {
+  if ((is_lasting_ || !losses_.is_heard()) && authorization_.Renew(status, Left())) {
+    next_pause_ = absl::ZeroDuration();
+    is_renewed_ = true;
+    status_ = std::move(status);
+    return std::nullopt;
+  }
   if (!losses_.is_heard()) {
     if (const auto pause = retries_.Pause(status)) {
       next_pause_ = *pause;
@@ -84,9 +95,10 @@ bool Responses::Begin() {
   }
   attempt_ = std::make_unique<Attempt>(Left());
   lock.unlock();
-  if (retries_.is_first()) losses_.Begin();
+  if (retries_.is_first() && !std::exchange(is_renewed_, false)) losses_.Begin();
   attempt_->context().set_wait_for_ready(losses_.is_again());
-  attempt_->Open(*place_->connection, path_, *request_);
+  unauthorized_ = authorization_.AddTo(attempt_->context(), Left());
+  if (unauthorized_.ok()) attempt_->Open(*place_->connection, path_, *request_);
   return true;
 }
 
@@ -95,6 +107,7 @@ absl::Duration Responses::Left() const {
 }
 
 void Responses::Cancel() {
+  authorization_.Cancel();
   const std::lock_guard lock(mutex_);
   is_cancelled_ = true;
   if (attempt_ != nullptr) attempt_->Cancel();

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "oaktree/attempt.h"
+#include "oaktree/authorization.h"
 #include "oaktree/call_options.h"
 #include "oaktree/lasting.h"
 #include "oaktree/place.h"
@@ -19,8 +20,8 @@
 namespace oaktree::internal {
 
 // The responses of a stream. It is asked for again while the server is away, until it tells
-// something; a lasting one, a wait or a watch, also when the server is lost afterwards. The call
-// begins at the first Next().
+// something; a lasting one, a wait or a watch, also when the server is lost or its token ends
+// afterwards. The call begins at the first Next().
 class Responses final : public Cancellable {
  public:
   enum class Told { kResponse, kLost, kEnd };
@@ -49,6 +50,8 @@ class Responses final : public Cancellable {
   std::optional<Told> GoOn(absl::Status status);
   Told End(absl::Status status);
   bool Begin();
+  // Why there is nothing more to be read of this attempt.
+  absl::Status Finish();
   absl::Duration Left() const;
 
   const std::shared_ptr<const Place> place_;
@@ -57,6 +60,11 @@ class Responses final : public Cancellable {
   const std::unique_ptr<Message> response_;
   const absl::Duration timeout_;
   const bool is_lasting_;
+  Authorization authorization_;
+  // Why the attempt could not be made.
+  absl::Status unauthorized_;
+  // With another token, at once: that is no loss.
+  bool is_renewed_ = false;
   Retries retries_;
   Losses losses_;
   absl::Status status_;

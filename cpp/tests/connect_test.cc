@@ -6,12 +6,11 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
 #include <thread>
 
 #include "fake.h"
+#include "files.h"
 #include "oaktree/address.h"
 #include "oaktree/oaktree.h"
 
@@ -29,6 +28,7 @@ TEST(Addresses, AreRead) {
   } const cases[] = {
       {"localhost", "dns:///localhost:50051", true, false},
       {"localhost:1", "dns:///localhost:1", true, false},
+      {"localhost:01", "dns:///localhost:1", true, false},
       {"LOCALHOST", "dns:///localhost:50051", true, false},
       {"oak.localhost", "dns:///oak.localhost:50051", true, false},
       {"127.9.9.9:1", "dns:///127.9.9.9:1", true, false},
@@ -103,27 +103,11 @@ TEST(Connecting, WithTlsToWhatSpeaksNone) {
   EXPECT_TRUE(absl::StrContains(status.message(), "it does not speak TLS")) << status;
 }
 
-// A folder that goes with it.
-class Folder {
- public:
-  Folder() { EXPECT_NE(::mkdtemp(path_), nullptr); }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return path_ + ("/" + name); }
-
- private:
-  char path_[32] = "/tmp/oaktree-XXXXXX";
-};
-
 TEST(Connecting, ByASocket) {
   const Folder folder;
   Fake fake("unix:" + folder / "oak");
   fake.Set("DeleteServer", {Says(v1::DeleteServerResponse())});
   EXPECT_TRUE(Told(Client(fake.address())).ok());
-}
-
-std::string Contents(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 TEST(Connecting, ByTls) {
@@ -143,6 +127,20 @@ TEST(Connecting, ByTls) {
   trusting.pem_root_certs = Contents(certificate);
   const auto trusted = Told(Client(fake.address(), grpc::SslCredentials(trusting)));
   EXPECT_TRUE(trusted.ok()) << trusted;
+
+  Credentials knowing;
+  knowing.ca = certificate;
+  const auto known = Told(Client("https://" + fake.address(), knowing));
+  EXPECT_TRUE(known.ok()) << known;
+  // Whom to trust says that there is TLS.
+  const auto meant = Told(Client(fake.address(), knowing));
+  EXPECT_TRUE(meant.ok()) << meant;
+  const auto contrary = Told(Client("http://" + fake.address(), knowing));
+  EXPECT_TRUE(absl::IsInvalidArgument(contrary)) << contrary;
+  knowing.ca = folder / "nothing";
+  const auto absent = Told(Client(fake.address(), knowing));
+  EXPECT_TRUE(absl::IsInvalidArgument(absent));
+  EXPECT_TRUE(absl::StrContains(absent.message(), knowing.ca)) << absent;
 
   const auto unknown = Told(Client("https://" + fake.address()));
   EXPECT_TRUE(absl::IsUnavailable(unknown));

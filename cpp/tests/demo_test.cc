@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <memory>
+#include <optional>
 #include <set>
 
+#include "files.h"
 #include "oaktree/oaktree.h"
 
 namespace oaktree::testing {
@@ -14,9 +17,12 @@ class Demo : public ::testing::Test {
   void SetUp() override {
     const char* address = std::getenv("OAKTREE_DEMO");
     if (address == nullptr) GTEST_SKIP() << "OAKTREE_DEMO names no `oaktree demo` to try";
+    environment_.emplace(outside);
     client_ = std::make_unique<Client>(address);
   }
 
+  // Where the demo's token is.
+  std::optional<Environment> environment_;
   std::unique_ptr<Client> client_;
 };
 

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
+#include "files.h"
+
 namespace {
 
 // Seconds. Far more than any test takes, so that only what hangs is ended.
@@ -20,5 +24,23 @@ const char* __lsan_default_suppressions() { return "leak:libcares"; }
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   testing::UnitTest::GetInstance()->listeners().Append(new Watchdog);
+  using oaktree::testing::Environment;
+  const oaktree::testing::Folder home;
+  Environment::Variables nobody = {{"HOME", home / ""},
+                                   {"XDG_RUNTIME_DIR", std::nullopt},
+                                   {"XDG_CONFIG_HOME", std::nullopt},
+                                   {"OAKTREE_ADDRESS", std::nullopt},
+                                   {"OAKTREE_TOKEN", std::nullopt},
+                                   {"OAKTREE_CLIENT_ID", std::nullopt},
+                                   {"OAKTREE_CLIENT_SECRET", std::nullopt},
+                                   {"OAKTREE_CREDENTIALS", std::nullopt},
+                                   {"OAKTREE_CLOUD", std::nullopt},
+                                   {"OAKTREE_CA", std::nullopt}};
+  for (const auto& [name, value] : nobody) {
+    const char* set = std::getenv(name.c_str());
+    oaktree::testing::outside[name] =
+        set == nullptr ? std::nullopt : std::make_optional<std::string>(set);
+  }
+  const Environment alone(nobody);
   return RUN_ALL_TESTS();
 }

@@ -1,0 +1,25 @@
+#ifndef OAKTREE_PRIVATE_FILE_H_
+#define OAKTREE_PRIVATE_FILE_H_
+
+#include <absl/status/statusor.h>
+
+#include <string>
+
+namespace oaktree::internal {
+
+// What is in a file with secrets. NOT_FOUND if there is none; INVALID_ARGUMENT, which says what to
+// do, if others than its owner could read or write it, or it cannot be read.
+absl::StatusOr<std::string> ReadPrivate(const std::string& path);
+
+// What is in any small file; the same errors.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// A variable of the environment; empty when it is not set.
+std::string FromEnvironment(const char* name);
+
+// The user's home; empty when nothing tells.
+std::string Home();
+
+}  // namespace oaktree::internal
+
+#endif  // OAKTREE_PRIVATE_FILE_H_
