@@ -39,7 +39,8 @@ _HTTP: dict[int, tuple[grpc.StatusCode, Reason.ValueType]] = {
 
 def _cloud_text(error: sdk.HttpException) -> str:
     """What the cloud said, without the address it said it at."""
-    text = str(error.details or error.message or "")
+    # Some services write a page, and send its text alone.
+    text = re.sub(r"<br ?/?>", " ", str(error.details or error.message or ""))
     # JSON may hold halves of letters, which no protobuf takes.
     return re.sub(r"\s+", " ", text.encode(errors="replace").decode()).strip()
 
@@ -68,6 +69,9 @@ def _from_http(error: sdk.HttpException) -> Refused:
             else (Code.UNKNOWN, Reason.REASON_CLOUD_ERROR)
         )
         code, reason = _HTTP.get(status, default)
+        if status == 401:
+            # This alone would read as if the token were wrong.
+            text = f"the cloud does not let the token do this; it may be under access rules: {text}"
         refused = Refused(code, reason, text or f"the cloud answered {status}")
     return refused.at(**metadata)
 

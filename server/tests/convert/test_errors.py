@@ -219,6 +219,11 @@ def test_half_a_letter_is_told_as_none() -> None:
     assert translate(answer(400, body)).status().message == "bad ? name"
 
 
+def test_breaks_of_a_page_are_no_text() -> None:
+    body = '{"title": "Unauthorized", "message": "Bad password, or so.<br /><br />\\n\\n"}'
+    assert translate(answer(401, body)).message.endswith("access rules: Bad password, or so.")
+
+
 LONG: list[Callable[[str], Refused]] = [
     lambda text: Refused(grpc.StatusCode.UNKNOWN, Reason.REASON_CLOUD_ERROR, text),
     lambda text: invalid("where[0].path", text),
