@@ -19,6 +19,8 @@ const (
 	credentialsRefused = "CREDENTIALS_REFUSED"
 )
 
+const createToken = pb.AuthService_CreateToken_FullMethodName
+
 // reasonOf is the reason of an error of code UNAUTHENTICATED; empty for all others.
 func reasonOf(err error) string {
 	said := status.Convert(err)
@@ -36,23 +38,15 @@ func (t *tokens) dialOptions() []grpc.DialOption {
 	}
 }
 
-// refuse is why a call that shows no token cannot be made, if it cannot.
-func (t *tokens) refuse(method string) error {
-	if method == pb.AuthService_CreateToken_FullMethodName && !t.where.isSecure && !t.where.isLocal {
-		return status.Error(codes.InvalidArgument, inTheClear(t.where))
-	}
-	return nil
-}
-
 // isOpen tells whether a call needs no token.
 func isOpen(method string) bool {
-	return method == pb.AuthService_CreateToken_FullMethodName || strings.HasPrefix(method, "/grpc.health.v1.Health/")
+	return method == createToken || strings.HasPrefix(method, "/grpc.health.v1.Health/")
 }
 
 func (t *tokens) unary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if isOpen(method) {
-		if err := t.refuse(method); err != nil {
-			return err
+		if method == createToken && !t.where.isSecure && !t.where.isLocal {
+			return status.Error(codes.InvalidArgument, inTheClear(t.where))
 		}
 		return invoke(ctx, method, request, reply, conn, opts...)
 	}
@@ -133,16 +127,18 @@ func (a *answers) RecvMsg(reply any) error {
 	if a.last != nil {
 		a.last.token = fresh
 	}
-	if a.ClientStream, err = a.show(fresh); err != nil {
+	again, err := a.show(fresh)
+	if err != nil {
 		return err
 	}
-	if err := a.ClientStream.SendMsg(a.request); err != nil {
+	a.ClientStream = again
+	if err := again.SendMsg(a.request); err != nil {
 		return err
 	}
-	if err := a.ClientStream.CloseSend(); err != nil {
+	if err := again.CloseSend(); err != nil {
 		return err
 	}
-	return a.ClientStream.RecvMsg(reply)
+	return again.RecvMsg(reply)
 }
 
 // hinted adds to the error of a call that showed nothing where a token was looked for.
