@@ -21,7 +21,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from oaktree import models
+from oaktree.accepting import Server
 from oaktree.errors import Refused
 from oaktree.gate import Gate
 from oaktree.handlers import handlers
@@ -34,6 +34,9 @@ OPTIONS = [
     # At the defaults a reconnect of some thousand streams is cancelled at random.
     ("grpc.server.max_pending_requests", 100_000),
     ("grpc.server.max_pending_requests_hard_limit", 100_000),
+    # Twice as many as a caller may have streams. Else a peer that nobody knows yet could begin any
+    # number of calls on one connection, and end none.
+    ("grpc.max_concurrent_streams", 20_000),
     # Requests are small; one that is not gets an answer that says which field is too large.
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     # Whoever pings more often than any of our clients is cut off.
@@ -82,11 +85,13 @@ class Oaktree:
         """Without `tls` it speaks plaintext, and so to this machine alone."""
         self._gate = gate
         self._tls = tls
-        self._server = grpc.aio.server(options=OPTIONS)
-        self._server.add_generic_rpc_handlers((Service(handlers(), gate),))
+        self._server = Server(OPTIONS)
+        service = Service(handlers(), gate)
+        for name, methods in service.methods.items():
+            self._server.add_registered_method_handlers(name, methods)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._services = sorted({path.split("/")[1] for path in models.rpcs()})
+        self._services = sorted(service.methods)
         shown = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
             _Reflection(shown, gate), self._server

@@ -1,4 +1,4 @@
-"""One generic gRPC handler for every rpc there is, made from the descriptors.
+"""A gRPC handler for every rpc there is, made from the descriptors.
 
 It parses requests itself, so that one that does not parse gets a status of ours, and turns every
 exception into one: no text of a stray exception reaches a client.
@@ -38,17 +38,17 @@ Unary = Callable[[Call], Awaitable[bytes]]
 Stream = Callable[[Call], AsyncIterator[bytes]]
 
 
-class Service(grpc.GenericRpcHandler):
+class Service:
     """`handlers` gives, for every rpc by its path, what serves it."""
 
     def __init__(self, handlers: Mapping[str, Any], gate: Gate) -> None:
         self._gate = gate
-        self._methods = {
-            path: self._method(models.rpcs()[path], handler) for path, handler in handlers.items()
-        }
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        return self._methods.get(handler_call_details.method)
+        # By service and by rpc, as gRPC takes them.
+        self.methods: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+        for path, handler in handlers.items():
+            _, service, name = path.split("/")
+            method = self._method(models.rpcs()[path], handler)
+            self.methods.setdefault(service, {})[name] = method
 
     def _method(self, rpc: models.Rpc, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
         if rpc.streams:

@@ -1,0 +1,78 @@
+"""gRPC's server, made to outlive calls whose method is no text.
+
+grpcio decodes the name of a method that it does not know in the loop through which all calls come;
+a name that is not UTF-8 ends that loop, and with it the server, for everybody and whoever sent it.
+Here each method has a loop of its own, under the name it was registered with, and what is left has
+one in which names are not looked at: it is nothing that is served.
+
+This builds on what grpcio keeps for itself, since it lets nobody else between a call and that loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from grpc._cython import cygrpc
+from grpc.aio import _server
+
+from oaktree.errors import invalid
+from oaktree.service import refuse
+
+_PEERS_DOING = ("Invalid encoding", "Unexpected [DecodeError]", "ExecuteBatchError raised in core")
+
+
+class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._handlers: dict[str, Any] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+
+    def add_registered_method_handlers(self, handlers: Mapping[str, Any]) -> None:
+        super().add_registered_method_handlers(handlers)
+        self._handlers.update(handlers)
+
+    def resolve_handler(self, details: Any) -> Any:
+        return self._handlers.get(details.method)
+
+    def _make_request_call_future(self, method: bytes | None) -> asyncio.Task[None]:
+        # grpcio waits for the next call of a method, and gets what does not end before the server.
+        return asyncio.get_running_loop().create_task(self._take(method))
+
+    async def _take(self, method: bytes | None) -> None:
+        loop, name = asyncio.get_running_loop(), (method or b"").decode()
+        while True:
+            if method is None:
+                state = await self._request_call()
+            else:
+                state = await self._request_registered_call(method)
+            handling = self._handle(name, state, loop)
+            call = loop.create_task(cygrpc._schedule_rpc_coro(handling, state, loop, name))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+
+    async def _handle(self, name: str, state: Any, loop: asyncio.AbstractEventLoop) -> None:
+        await cygrpc._handle_rpc(name, self, (), state, loop, False)
+        context = cygrpc._ServicerContext(state, None, None, loop)
+        if not context.done():
+            # Else whoever ends a call without a request waits for an answer until he gives up.
+            await refuse(context, invalid("request", "is missing"))
+
+
+class Server(_server.Server):
+    """As grpc.aio.server makes it; but only what is registered is served."""
+
+    def __init__(self, options: Sequence[tuple[str, Any]]) -> None:
+        # All that grpcio's own does, but for the kind of what is inside.
+        self._loop = asyncio.get_running_loop()
+        self._server = _AioServer(self._loop, None, (), None, tuple(options), None)
+        logging.getLogger("grpc._cython.cygrpc").addFilter(_may_be_told)
+
+
+def _may_be_told(record: logging.LogRecord) -> bool:
+    """Not that a peer went away in the middle, nor that it sent metadata that is not UTF-8 or no
+    protobuf to grpcio's own services, which any peer can do at will: grpcio quotes such metadata,
+    and it may be a token."""
+    return not record.getMessage().startswith(_PEERS_DOING)
