@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "oaktree/environment.h"
 #include "oaktree/private_file.h"
 
 namespace oaktree::internal {
@@ -80,9 +81,8 @@ absl::StatusOr<Values> Parse(const std::string& path, const std::string& content
 }  // namespace
 
 std::string DefaultCredentialsFile() {
-  // By the rules for it, a path that is not absolute counts as none.
-  std::string folder = FromEnvironment("XDG_CONFIG_HOME");
-  if (folder.empty() || folder[0] != '/') {
+  std::string folder = FolderFromEnvironment("XDG_CONFIG_HOME");
+  if (folder.empty()) {
     const std::string home = Home();
     if (home.empty()) return "";
     folder = absl::StrCat(home, "/.config");

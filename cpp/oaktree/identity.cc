@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "oaktree/credentials_file.h"
-#include "oaktree/private_file.h"
+#include "oaktree/environment.h"
 #include "oaktree/tokens.h"
 
 namespace oaktree::internal {
@@ -81,11 +81,16 @@ absl::StatusOr<Identity> Identify(const std::string& address, const Credentials&
   if (!wrong.ok()) return wrong;
 
   const std::string set_address = FromEnvironment("OAKTREE_ADDRESS");
+  const auto set_for = ParseAddress(set_address);
+  if (!set_address.empty() && !set_for.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("OAKTREE_ADDRESS: ", set_for.status().message()));
+  }
   std::string chosen = FirstOf(address, set_address);
-  const auto set_for = ParseAddress(FirstOf(set_address, chosen));
   const auto asked = ParseAddress(chosen);
+  if (!chosen.empty() && !asked.ok()) return asked.status();
   // What is set for one oaktree is no other's business.
-  if (chosen.empty() || (set_for.ok() && asked.ok() && IsSame(*set_for, *asked))) {
+  if (set_address.empty() || IsSame(*set_for, *asked)) {
     const Credentials set = Environment();
     wrong = Check(set, "OAKTREE_TOKEN", "OAKTREE_CLIENT_ID", "OAKTREE_CLIENT_SECRET");
     if (!wrong.ok()) return wrong;

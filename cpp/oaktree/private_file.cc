@@ -3,14 +3,11 @@
 #include <absl/cleanup/cleanup.h>
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <vector>
 
 namespace oaktree::internal {
 namespace {
@@ -69,18 +66,5 @@ absl::StatusOr<std::string> Read(const std::string& path, bool is_private) {
 absl::StatusOr<std::string> ReadPrivate(const std::string& path) { return Read(path, true); }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) { return Read(path, false); }
-
-std::string FromEnvironment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-std::string Home() {
-  if (std::string home = FromEnvironment("HOME"); !home.empty()) return home;
-  std::vector<char> buffer(16384);
-  passwd entry, *found = nullptr;
-  ::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found);
-  return found == nullptr ? "" : found->pw_dir;
-}
 
 }  // namespace oaktree::internal

@@ -14,12 +14,6 @@ absl::StatusOr<std::string> ReadPrivate(const std::string& path);
 // What is in any small file; the same errors.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
-// A variable of the environment; empty when it is not set.
-std::string FromEnvironment(const char* name);
-
-// The user's home; empty when nothing tells.
-std::string Home();
-
 }  // namespace oaktree::internal
 
 #endif  // OAKTREE_PRIVATE_FILE_H_

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "oaktree/environment.h"
 #include "oaktree/private_file.h"
 
 namespace oaktree::internal {
@@ -35,8 +36,8 @@ std::string TokenFile::Hint() const {
 
 std::vector<std::string> TokenFile::Paths() const {
   std::vector<std::string> paths;
-  const std::string runtime = FromEnvironment("XDG_RUNTIME_DIR");
-  if (!runtime.empty() && runtime[0] == '/') {
+  const std::string runtime = FolderFromEnvironment("XDG_RUNTIME_DIR");
+  if (!runtime.empty()) {
     paths.push_back(absl::StrCat(runtime, "/oaktree/", name_));
   }
   if (const std::string home = Home(); !home.empty()) {

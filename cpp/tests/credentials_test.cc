@@ -129,6 +129,14 @@ TEST_F(Identities, ThatDoNotFitTogetherAreRefused) {
             "OAKTREE_CLIENT_ID and OAKTREE_CLIENT_SECRET go together, and one of them is missing");
 }
 
+TEST_F(Identities, AreForAnAddressThatCanBeRead) {
+  Write(default_, "SECRET");
+  EXPECT_EQ(Who("oak:port"), "'oak:port' has no such port");
+  const Environment set{{"OAKTREE_ADDRESS", "oak:far"}};
+  EXPECT_EQ(Who(""), "OAKTREE_ADDRESS: 'oak:far' has no such port");
+  EXPECT_EQ(Who("oak"), "OAKTREE_ADDRESS: 'oak:far' has no such port");
+}
+
 TEST_F(Identities, OfAFileWithFaults) {
   const struct {
     std::string content;

@@ -1,5 +1,6 @@
 #include <absl/strings/match.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -110,6 +111,16 @@ TEST_F(TokenFiles, ThatOthersCanReadAreRefused) {
     EXPECT_TRUE(absl::StrContains(status.message(), "chmod 600 " + file())) << status;
     EXPECT_FALSE(absl::StrContains(status.message(), "very-private")) << status;
   }
+  EXPECT_TRUE(fake_.Calls("DeleteServer").empty());
+}
+
+TEST_F(TokenFiles, OfOtherUsersAreRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+  Write(file(), "very-private");
+  ASSERT_EQ(::chown(file().c_str(), 12345, 12345), 0);
+  const auto status = Delete();
+  EXPECT_TRUE(absl::IsUnauthenticated(status));
+  EXPECT_TRUE(absl::StrContains(status.message(), file() + ": it belongs to another")) << status;
   EXPECT_TRUE(fake_.Calls("DeleteServer").empty());
 }
 
