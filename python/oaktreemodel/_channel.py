@@ -73,7 +73,8 @@ def prepare(
     if (cert is None) != (key is None):
         raise ValueError("cert and key belong together: give both or neither")
     found = find(given, file)
-    ca, has_certificates = found.ca, found.ca is not None or cert is not None
+    # Those of the environment and the file say whom to trust, not that there is TLS.
+    has_certificates = given.ca is not None or cert is not None
     address = DEFAULT_ADDRESS if found.address is None else found.address
     endpoint = parse(address, insecure=insecure, has_certificates=has_certificates)
     tokens = tokens_for(endpoint, found)
@@ -84,7 +85,7 @@ def prepare(
     tls = None
     if endpoint.is_secure:
         tls = grpc.ssl_channel_credentials(
-            root_certificates=_system_roots() if ca is None else _pem(ca),
+            root_certificates=_system_roots() if found.ca is None else _pem(found.ca),
             private_key=None if key is None else _pem(key),
             certificate_chain=None if cert is None else _pem(cert),
         )

@@ -73,18 +73,18 @@ def find(given: Credentials, file: str | os.PathLike[str] | None) -> Credentials
     _check(given, str)
     environ = _environment(os.environ)
     named = None if file is None else os.fspath(file)
-    if given.address is None or environ.address is None or _same(given.address, environ.address):
+    if _is_for(environ, given.address):
         _check(environ, _variable)
         named = named or os.environ.get(_variable("credentials")) or None
     else:
         environ = Credentials()
     known = given.over(environ)
     # Else nothing of it is needed, and a mistake in it hurts nobody.
-    if known.address is None or not known.has_secret:
+    if file is not None or known.address is None or not known.has_secret:
         path = named or default_file()
         if named is not None or os.path.exists(path):
             stored = _read(path)
-            if known.address is None or _same(known.address, stored.address or ""):
+            if known.address is None or _same(known.address, stored.address):
                 known = known.over(stored)
             elif named is not None:
                 raise ValueError(f"{path} is for another address than {known.address!r}")
@@ -114,8 +114,18 @@ def _environment(environ: Mapping[str, str]) -> Credentials:
     return Credentials(**found)
 
 
-def _same(one: str, other: str) -> bool:
-    return parse(one).place == parse(other).place
+def _is_for(environ: Credentials, address: str | None) -> bool:
+    if environ.address is None:
+        return True
+    try:
+        place = parse(environ.address).place
+    except ValueError as error:
+        raise ValueError(f"{_variable('address')}: {error}") from None
+    return address is None or parse(address).place == place
+
+
+def _same(one: str, other: str | None) -> bool:
+    return other is not None and parse(one).place == parse(other).place
 
 
 def _check(found: Credentials, name: Callable[[str], str]) -> None:

@@ -130,6 +130,11 @@ def test_which_addresses_mean_the_same(stored: Path, one: str, other: str, same:
     assert (parse(one).place == parse(other).place) is same
 
 
+def test_a_file_that_is_given_is_read_in_any_case(stored: Path) -> None:
+    with pytest.raises(ValueError, match="another address"):
+        find(Credentials(address="localhost", token="token"), stored)
+
+
 def test_where_the_file_is(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def user() -> str | None:
         return who(find(Credentials(address=THERE), None))
@@ -237,6 +242,10 @@ def test_what_cannot_be_a_token(connect: Connect, token: str) -> None:
     assert CANARY not in str(caught.value)
 
 
+def test_secrets_are_not_shown() -> None:
+    assert CANARY not in repr(Credentials(token=CANARY, client_secret=CANARY))
+
+
 @pytest.mark.parametrize(
     "given",
     [{"token": CANARY}, {"client_id": "id", "client_secret": CANARY}, {"credentials": "file"}],
@@ -250,6 +259,23 @@ def test_credentials_are_not_sent_over_plaintext(
     with pytest.raises(ValueError, match="not sent without TLS beyond this machine") as caught:
         connect(**{"address": THERE, **way, **given})
     assert CANARY not in str(caught.value)
+
+
+def test_what_cannot_be_an_address(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OAKTREE_ADDRESS", "ftp://here")
+    for address in (None, THERE):
+        with pytest.raises(ValueError, match="OAKTREE_ADDRESS: 'ftp://here' is not host:port"):
+            connect(address)
+
+
+def test_an_authority_that_is_found_asks_for_no_tls(
+    connect: Connect, oaktree: Oaktree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OAKTREE_CA", "/none.pem")
+    oaktree.answer("GetServer", v1.GetServerResponse())
+    connect(oaktree.address).servers.get("web")
+    with pytest.raises(FileNotFoundError):
+        connect(f"https://{oaktree.address}")
 
 
 def test_where_there_are_none_plaintext_may_be_asked_for(connect: Connect) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +16,7 @@ import oaktreemodel.aio
 import pytest
 from conftest import CREDENTIAL
 from fake import BOUND, Oaktree, status
-from oaktreemodel import v1
+from oaktreemodel import _tokens, v1
 from oaktreemodel._tokens import Exchange
 
 MANY = 64
@@ -151,3 +153,30 @@ def test_who_is_cancelled_leaves_the_others_alone(gate: Gate) -> None:
 
     asyncio.run(run())
     assert gate.oaktree.exchanges == 1
+
+
+def test_a_renewal_that_fails_unseen_is_no_complaint(
+    oaktree: Oaktree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oaktree.exchange(3600)
+    oaktree.answer("CreateToken", *oaktree.answers["CreateToken"], UNKNOWN)
+    oaktree.answer("GetServer", v1.GetServerResponse())
+    complaints: list[Any] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        before = asyncio.all_tasks()
+        async with oaktreemodel.aio.connect(oaktree.address, **CREDENTIAL) as client:
+            await client.servers.get("web")
+            late = time.monotonic() + 3590
+            monkeypatch.setattr(_tokens, "monotonic", lambda: late)
+            # It goes out with the old one, while the next one is asked for.
+            await client.servers.get("web")
+            if flights := asyncio.all_tasks() - before:
+                await asyncio.wait(flights, timeout=BOUND)
+        del client
+        gc.collect()
+
+    asyncio.run(run())
+    assert oaktree.exchanges == 2
+    assert complaints == []
