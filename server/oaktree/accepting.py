@@ -11,17 +11,17 @@ This builds on what grpcio keeps for itself, since it lets nobody else between a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from grpc._cython import cygrpc
 from grpc.aio import _server
 
 from oaktree.errors import invalid
 from oaktree.service import refuse
-
-_PEERS_DOING = ("Invalid encoding", "Unexpected [DecodeError]", "ExecuteBatchError raised in core")
 
 
 class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
@@ -54,11 +54,18 @@ class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
             call.add_done_callback(self._calls.discard)
 
     async def _handle(self, name: str, state: Any, loop: asyncio.AbstractEventLoop) -> None:
-        await cygrpc._handle_rpc(name, self, (), state, loop, False)
-        context = cygrpc._ServicerContext(state, None, None, loop)
-        if not context.done():
-            # Else whoever ends a call without a request waits for an answer until he gives up.
-            await refuse(context, invalid("request", "is missing"))
+        # Raised if the peer is gone, which grpcio would write out at length.
+        with contextlib.suppress(cygrpc.ExecuteBatchError):
+            problem = "is missing"
+            try:
+                await cygrpc._handle_rpc(name, self, (), state, loop, False)
+            except DecodeError:
+                # Of a service that is not ours, and so does not parse by itself.
+                problem = "is not what the method takes"
+            context = cygrpc._ServicerContext(state, None, None, loop)
+            if not context.done():
+                # Else whoever ends a call without a request waits until he gives up.
+                await refuse(context, invalid("request", problem))
 
 
 class Server(_server.Server):
@@ -72,7 +79,5 @@ class Server(_server.Server):
 
 
 def _may_be_told(record: logging.LogRecord) -> bool:
-    """Not that a peer went away in the middle, nor that it sent metadata that is not UTF-8 or no
-    protobuf to grpcio's own services, which any peer can do at will: grpcio quotes such metadata,
-    and it may be a token."""
-    return not record.getMessage().startswith(_PEERS_DOING)
+    # It quotes metadata that is not UTF-8, in which there may be a token.
+    return not record.getMessage().startswith("Invalid encoding")
