@@ -22,7 +22,8 @@ struct Credentials {
   // The name of the cloud, where the oaktree serves several.
   std::string cloud;
 
-  // The path of a PEM file with the certificates to trust, in place of what the system trusts.
+  // The path of a PEM file with the certificates to trust, in place of what the system trusts: then
+  // TLS is spoken on this machine, too. Of no effect beside grpc::ChannelCredentials.
   std::string ca;
 
   // Promises of grpc::ChannelCredentials given beside these that nobody on the way can read what
