@@ -94,15 +94,14 @@ func Connect(address string, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	open, cancel := context.WithCancel(context.Background())
-	shown := &tokens{where: who.where, open: open}
+	shown := &tokens{where: who.where}
 	dial := slices.Concat(dialOptions(who.where, config), shown.dialOptions(), given.dial)
 	conn, err := grpc.NewClient(who.where.target, dial...)
 	if err != nil {
-		cancel()
 		return nil, err
 	}
 	shown.start(who, conn)
+	open, cancel := context.WithCancel(context.Background())
 	return &Client{newScope(&place{conn: conn, open: open, endpoint: who.where, tokens: shown}), cancel}, nil
 }
 

@@ -107,6 +107,20 @@ func TestTheAddressCanBeLeftOut(t *testing.T) {
 	same(t, other.who(""), "set")
 }
 
+func TestTheCredentialsCloudFromEverySource(t *testing.T) {
+	f := newFake(t)
+	usersOwn(t, credentialsFor(f.addr, "cloud: filed"))
+	cloud := func(opts ...oaktree.Option) string {
+		f.seen = map[string][]call{}
+		f.who(f.addr, opts...)
+		return f.onlyCall("GetServer").metadata.Get("oaktree-cloud")[0]
+	}
+	same(t, cloud(), "filed")
+	t.Setenv("OAKTREE_CLOUD", "set")
+	same(t, cloud(), "set")
+	same(t, cloud(oaktree.WithCredentialsCloud("given")), "given")
+}
+
 func TestNothingIsSaidToAnotherAddress(t *testing.T) {
 	elsewhere := "localhost:1"
 	path := usersOwn(t, credentialsFor(elsewhere))

@@ -31,12 +31,16 @@ func Target(address string, insecure, hasTLS bool) (string, bool, error) {
 	return where.target, where.isSecure, err
 }
 
-// Age makes a client's token older.
+// Age makes a client's token older, if there is one.
 func Age(client *Client, by time.Duration) {
 	tokens := client.at.tokens
 	tokens.mu.Lock()
 	defer tokens.mu.Unlock()
-	older := *tokens.newest.Load()
+	newest := tokens.newest.Load()
+	if newest == nil {
+		return
+	}
+	older := *newest
 	older.due, older.end = older.due.Add(-by), older.end.Add(-by)
 	tokens.newest.Store(&older)
 }

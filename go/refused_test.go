@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	oaktree "opendev.org/openstack/oaktree/go"
 	pb "opendev.org/openstack/oaktree/go/oaktreemodel/v1"
@@ -121,6 +122,8 @@ func TestARawTokenIsNotSentAgain(t *testing.T) {
 }
 
 func TestAWatchGoesOnWithANewToken(t *testing.T) {
+	// At once.
+	t.Cleanup(oaktree.SetPauses(time.Hour, time.Hour))
 	ctx, f, client := robot(t, created("a", 3600), created("b", 3600))
 	f.answer("WatchServers", breaks(refused, everything(one, "a")...), endless(append(everything(one, "b"), news(one, "c"))...))
 	events, err := take(client.Servers.Watch(ctx, nil), 7)
@@ -140,12 +143,21 @@ func TestAWaitGoesOnWithANewToken(t *testing.T) {
 }
 
 func TestAWatchEndsIfItsNewTokenIsRefused(t *testing.T) {
-	ctx, f, client := robot(t, created("a", 3600), created("b", 3600))
+	ctx, f, client := robot(t, created("a", 3600), created("b", 3600), created("c", 3600))
 	f.answer("WatchServers", breaks(refused, everything(one, "a")...), breaks(refused))
 	events, err := take(client.Servers.Watch(ctx, nil), 100)
 	isRefused(t, err, "UNAUTHENTICATED")
 	same(t, short(events), "reset, present a, synced")
 	same(t, shown(f, "WatchServers"), "Bearer a, Bearer b")
+}
+
+func TestAWatchWhoseFirstTokenIsRefusedAtOnce(t *testing.T) {
+	ctx, f, client := robot(t, created("a", 3600), created("b", 3600), created("c", 3600))
+	f.answer("WatchServers", breaks(refused), breaks(refused, reset(one)), endless(reset(one)))
+	events, err := take(client.Servers.Watch(ctx, nil), 2)
+	fine(t, err)
+	same(t, short(events), "reset, reset")
+	same(t, shown(f, "WatchServers"), "Bearer a, Bearer b, Bearer c")
 }
 
 func TestAWatchOutlivesManyTokens(t *testing.T) {

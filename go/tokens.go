@@ -64,8 +64,6 @@ type tokens struct {
 	where endpoint
 	// Nil before the first.
 	newest atomic.Pointer[token]
-	// Done once the client is closed.
-	open context.Context
 	// Gets a new one. Nil where there is only one.
 	fetch func(context.Context) (*token, error)
 
@@ -141,7 +139,7 @@ func (f *flight) wait(ctx context.Context, fresh *token) (*token, error) {
 
 func (t *tokens) fly(f *flight) {
 	defer close(f.done)
-	ctx, cancel := context.WithTimeout(t.open, fetchLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), fetchLimit)
 	defer cancel()
 	f.token, f.err = t.fetch(ctx)
 	t.mu.Lock()
