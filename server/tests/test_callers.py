@@ -1,0 +1,165 @@
+"""The callers of a deployer's oaktree: who is one, what it may see, and how many are kept."""
+
+from __future__ import annotations
+
+import time
+
+import grpc
+import pytest
+from oaktree import callers
+from oaktree.democloud import DemoCloud
+from oaktreemodel.v1 import (
+    cloud_pb2,
+    cloud_pb2_grpc,
+    network_pb2,
+    network_pb2_grpc,
+    server_pb2,
+    server_pb2_grpc,
+)
+
+from .conftest import until
+from .deployed import Deployed, showing
+from .deployed_fixtures import channel, patient, served
+from .shown import create_token, flavor, refused, refused_now, revoke, token_in, watch
+
+__all__ = ["channel", "patient", "served"]
+
+LOOKS = "GET identity /auth/tokens"
+Code = grpc.StatusCode
+
+
+def test_who_brings_a_token_sees_its_cloud_and_project(
+    served: Deployed, channel: grpc.Channel
+) -> None:
+    stub = cloud_pb2_grpc.CloudServiceStub(channel)
+    for user, project in (("demo", "demo"), ("other", "other")):
+        metadata = served.metadata(user, project)
+        answers = stub.ListClouds(cloud_pb2.ListCloudsRequest(), metadata=metadata)
+        (cloud,) = [cloud for answer in answers for cloud in answer.clouds]
+        assert (cloud.name, cloud.location.project.name) == ("modern", project)
+        assert flavor(channel, metadata) == "m1.tiny"
+
+
+def test_another_token_of_the_same_caller_goes_on(
+    patient: Deployed, demo: DemoCloud, channel: grpc.Channel
+) -> None:
+    first, second = patient.renewed(), showing(patient.token())
+    calls = [watch(channel, metadata) for metadata in (first, second)]
+    assert len(patient.gate.callers()) == 1
+    revoke(demo, token_in(first))
+    assert refused(flavor, channel, first, fresh=True)[1] == "UNAUTHENTICATED"
+    assert flavor(channel, second, fresh=True) == "m1.tiny"
+    with pytest.raises(grpc.RpcError):
+        for _ in calls[0]:
+            pass
+    (name,) = demo.add_servers("modern", "east", 1, prefix="after")
+    assert any(name in {one.id for one in event.servers} for event in calls[1])
+    calls[1].cancel()
+    demo.remove("modern", "east", "servers", name)
+
+
+def test_rules_forbid_and_do_not_end_a_token(
+    patient: Deployed, demo: DemoCloud, channel: grpc.Channel
+) -> None:
+    rules = [
+        {"service": "compute", "method": "GET", "path": path}
+        for path in ("/v2.1/flavors/**", "/v2.1/flavors", "/v2.1/flavors/detail")
+    ]
+    credential = demo.application_credential("modern", access_rules=rules)
+    metadata = showing(create_token(channel, credential).access_token.value)
+    demo.reset_calls()
+    assert flavor(channel, metadata) == "m1.tiny"
+    request = network_pb2.GetNetworkRequest(name_or_id="public")
+    request.location.region = "east"
+    request.max_age.FromSeconds(0)
+    stub = network_pb2_grpc.NetworkServiceStub(channel)
+    for _ in range(5):
+        got = refused(stub.GetNetwork, request, metadata=metadata)
+        assert got == (Code.PERMISSION_DENIED, "POLICY_FORBIDS")
+    # The identity service is asked about it, but not each time.
+    assert demo.calls("modern")[LOOKS] <= 2
+    assert flavor(channel, metadata, fresh=True) == "m1.tiny"
+
+
+def test_a_token_is_for_one_project(patient: Deployed, channel: grpc.Channel) -> None:
+    metadata = patient.metadata()
+    assert flavor(channel, metadata, project="demo") == "m1.tiny"
+    got = refused(flavor, channel, metadata, project="other")
+    assert got == (Code.PERMISSION_DENIED, "POLICY_FORBIDS")
+
+
+def test_there_is_room_for_so_many_callers(
+    patient: Deployed, demo: DemoCloud, channel: grpc.Channel
+) -> None:
+    first, second = patient.metadata("demo", "demo"), patient.metadata("other", "other")
+    third = patient.metadata("reader", "demo")
+    for metadata in (first, second, third):
+        assert flavor(channel, metadata) == "m1.tiny"
+    assert len(patient.gate.callers()) == 2
+    # Who was let go is asked about again, and let in again.
+    demo.reset_calls()
+    assert flavor(channel, first) == "m1.tiny"
+    assert demo.calls("modern")[LOOKS] == 1
+    calls = [watch(channel, metadata) for metadata in (first, third)]
+    got = refused(flavor, channel, second)
+    assert got == (Code.RESOURCE_EXHAUSTED, "RATE_LIMITED")
+    calls[0].cancel()
+    until(lambda: refused_now(channel, second) is None)
+    calls[1].cancel()
+
+
+def test_a_caller_has_so_many_streams(patient: Deployed, channel: grpc.Channel) -> None:
+    metadata = patient.metadata()
+    calls = [watch(channel, metadata) for _ in range(2)]
+    got = refused(watch, channel, metadata)
+    assert got == (Code.RESOURCE_EXHAUSTED, "RATE_LIMITED")
+    for call in calls:
+        call.cancel()
+
+    def there_is_room() -> bool:
+        try:
+            watch(channel, metadata).cancel()
+        except grpc.RpcError:
+            return False
+        return True
+
+    until(there_is_room)
+
+
+def test_who_asks_nothing_is_let_go(
+    patient: Deployed, demo: DemoCloud, channel: grpc.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = patient.metadata()
+    assert flavor(channel, metadata) == "m1.tiny"
+    (caller,) = patient.gate.callers()
+
+    async def later(seconds: float) -> None:
+        clock = time.monotonic
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "monotonic", lambda: clock() + seconds)
+            patient.gate._callers.tidy()
+
+    patient.do(later(callers.QUIET_SECONDS))
+    assert list(patient.gate.callers()) == [caller]
+    assert flavor(channel, metadata, fresh=True) == "m1.tiny"
+    patient.do(later(1800.0))
+    assert list(patient.gate.callers()) == []
+    assert flavor(channel, metadata) == "m1.tiny"
+
+
+def test_what_changed_about_a_user_makes_another_caller(
+    served: Deployed, demo: DemoCloud, channel: grpc.Channel
+) -> None:
+    demo.add_user("modern", "changing", {"demo": "reader"})
+    metadata = served.metadata("changing", "demo")
+    stub = server_pb2_grpc.ServerServiceStub(channel)
+    request = server_pb2.CreateServerRequest(name="mine", image="cirros", flavor="m1.tiny")
+    request.location.region = "east"
+    got = refused(stub.CreateServer, request, metadata=metadata)
+    assert got == (Code.PERMISSION_DENIED, "POLICY_FORBIDS")
+    before = served.gate.callers()
+    demo.add_user("modern", "changing", {"demo": "member"})
+    again = served.renewed("changing", "demo")
+    made = stub.CreateServer(request, metadata=again, timeout=60).server
+    assert len(served.gate.callers()) == len(before) + 1
+    demo.remove("modern", "east", "servers", made.id)
