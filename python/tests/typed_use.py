@@ -7,6 +7,7 @@ from typing import assert_type
 import oaktreemodel
 import oaktreemodel.aio
 from oaktreemodel import v1
+from oaktreemodel.v1.flavor_pb2_grpc import FlavorServiceStub
 
 
 def use(address: str) -> str:
@@ -51,6 +52,11 @@ def use(address: str) -> str:
         cloud.servers.create(metadata=["a"])  # type: ignore[arg-type]
         cloud.servers.get()  # type: ignore[call-arg]
         cloud.servesr.get("web")  # type: ignore[attr-defined]
+        FlavorServiceStub(client.channel).ListFlavors(
+            v1.ListFlavorsRequest(), metadata=client.metadata()
+        )
+        oaktreemodel.connect(client_id="i", client_secret="s", cloud="c", credentials="/c.yaml")
+        oaktreemodel.connect(token=b"t")  # type: ignore[arg-type]
         return server.interface_ip
 
 
