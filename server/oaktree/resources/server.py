@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from google.protobuf.message import Message
@@ -66,11 +65,16 @@ class _Context:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self._known: tuple[_Flavors, networks.Networks] | None = None
 
-    @cached_property
+    @property
     def _began(self) -> tuple[_Flavors, networks.Networks]:
-        # Where there are no servers, nothing need be known.
-        return self._read_flavors(KEPT_SECONDS), self._read_networks(networks.KEPT_SECONDS)
+        # Where there are no servers, nothing need be known. Not a cached_property: before Python
+        # 3.12 that has one lock for all places, and a cloud that hangs would hold up every other.
+        if self._known is None:
+            flavors = self._read_flavors(KEPT_SECONDS)
+            self._known = flavors, self._read_networks(networks.KEPT_SECONDS)
+        return self._known
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Context) and self._began == other._began
