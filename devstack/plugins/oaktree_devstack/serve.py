@@ -10,6 +10,11 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+# Module: how many processes, with how many threads each. One with many is the rule, since each
+# costs 100 to 250 MB; but Keystone keeps the token of the request at hand where all threads see it,
+# and so takes a request for another user's at times.
+WORKERS = {"keystone.wsgi.api": (3, 1)}
+
 
 class Api(BaseApplication):
     def __init__(self, module: str, port: str) -> None:
@@ -18,12 +23,12 @@ class Api(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
+        workers, threads = WORKERS.get(self.module, (1, 16))
         settings = {
             "bind": f"127.0.0.1:{self.port}",
             "worker_class": "gthread",
-            # One process: each costs 100 to 250 MB.
-            "workers": 1,
-            "threads": 16,
+            "workers": workers,
+            "threads": threads,
             "timeout": 300,
             "graceful_timeout": 2,
             # Longer than clients keep idle connections: else they meet one just closed.
