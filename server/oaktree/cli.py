@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # At DEBUG these write requests out, and with them what nobody may read.
     for name in ("keystoneauth", "urllib3", "openstack"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Some ways to log in lack a library of theirs, which is no fault.
+    logging.getLogger("stevedore").setLevel(logging.CRITICAL)
     try:
         return int(given.run(given))
     except (OSError, ValueError, exceptions.ConfigException) as error:
