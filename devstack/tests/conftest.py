@@ -35,6 +35,8 @@ PROJECTS = {
     "tight": "devstack-tight",
     "bare": "devstack-bare",
     "admin": "devstack-admin",
+    # Another user of the project demo, who may read.
+    "reader": "devstack-reader",
 }
 # What a server is made of, where it does not matter.
 SERVER: dict[str, Any] = {"image": "cirros", "flavor": "m1.tiny"}
@@ -56,13 +58,25 @@ def clouds_yaml() -> Path:
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where oaktree and its clients keep tokens and look for credentials: nothing of whoever runs
+    the tests comes in."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("OAKTREE_")]:
+            patch.delenv(name)
+        for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name)))
+        yield
+
+
 @contextmanager
-def serving(clouds_yaml: Path, log: Path, end: signal.Signals = signal.SIGTERM) -> Iterator[str]:
-    """Where a real oaktree serves every cloud of clouds.yaml meanwhile."""
+def running(log: Path, end: signal.Signals, *arguments: str | Path) -> Iterator[str]:
+    """Where a real oaktree serves meanwhile."""
     command = Path(sys.executable).with_name("oaktree")
     with log.open("w") as output:
         process = subprocess.Popen(
-            [command, "serve", "--clouds", clouds_yaml, "--listen", "127.0.0.1:0"],
+            [command, "serve", *arguments, "--listen", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             stderr=output,
             text=True,
@@ -80,6 +94,24 @@ def serving(clouds_yaml: Path, log: Path, end: signal.Signals = signal.SIGTERM) 
     assert not faults, f"oaktree's own faults; {log} has their traces: {faults}"
     if end == signal.SIGTERM:
         assert process.returncode == 0, log.read_text()[-2000:]
+
+
+@contextmanager
+def serving(clouds_yaml: Path, log: Path, end: signal.Signals = signal.SIGTERM) -> Iterator[str]:
+    """Where one's own oaktree serves every cloud of clouds.yaml meanwhile."""
+    with running(log, end, "--clouds", clouds_yaml) as where:
+        yield where
+
+
+@contextmanager
+def deployed(folder: Path, auth_url: str, **limits: int) -> Iterator[str]:
+    """Where a deployer's oaktree serves meanwhile the cloud of that identity service to whoever
+    brings a token; `limits` are those of oaktree.yaml."""
+    path = folder / "oaktree.yaml"
+    cloud = {"auth": {"auth_url": auth_url}, "region_name": "RegionOne"}
+    path.write_text(yaml.safe_dump({"clouds": {"devstack": cloud}, "limits": limits}))
+    with running(folder / "log", signal.SIGTERM, "--config", path) as where:
+        yield where
 
 
 @pytest.fixture(scope="session")

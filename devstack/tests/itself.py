@@ -21,6 +21,11 @@ KINDS = {
     "volume": ("block_storage", "volumes", "delete_volume"),
     "image": ("image", "images", "delete_image"),
     "keypair": ("compute", "keypairs", "delete_keypair"),
+    "application credential": (
+        "identity",
+        "application_credentials",
+        "delete_application_credential",
+    ),
 }
 # What oaktree leaves for a while where it has to know what it made for which request.
 CLAIM = re.compile(r"oaktree-[0-9a-f]{32}")
@@ -38,6 +43,7 @@ class Itself:
         self.network: Any = connection.network
         self.volume: Any = connection.block_storage
         self.image: Any = connection.image
+        self.identity: Any = connection.identity
         self.project_id = str(connection.current_project_id)
         self.user_id = str(connection.current_user_id)
         self._connection = connection
@@ -45,8 +51,16 @@ class Itself:
     def things(self, kind: str) -> list[Any]:
         """All of a kind that the project has or sees, but for oaktree's own keypairs."""
         service, listing, _ = KINDS[kind]
-        every = getattr(getattr(self._connection, service), listing)()
+        every = getattr(getattr(self._connection, service), listing)(*self._whose(kind))
         return [thing for thing in every if not (kind == "keypair" and CLAIM.fullmatch(thing.name))]
+
+    def token(self) -> str:
+        """A new one, as `openstack token issue` gives it."""
+        session: Any = self._connection.session
+        return str(session.auth.get_auth_ref(session).auth_token)
+
+    def revoke(self, token: str) -> None:
+        self.identity.delete("/auth/tokens", headers={"X-Subject-Token": token})
 
     def ids(self, kind: str) -> set[str]:
         return {str(thing.id) for thing in self.things(kind)}
@@ -87,8 +101,13 @@ class Itself:
         for kind, (service, _, deletion) in KINDS.items():
             some = {key: word for key, word in things.items() if key[0] == kind}
             for _, identifier in some:
-                getattr(getattr(self._connection, service), deletion)(identifier)
+                delete = getattr(getattr(self._connection, service), deletion)
+                delete(*self._whose(kind), identifier)
             eventually(partial(self._gone, some))
+
+    def _whose(self, kind: str) -> tuple[str, ...]:
+        """What the cloud wants to be told first: some things belong to a user."""
+        return (self.user_id,) if kind == "application credential" else ()
 
     def _gone(self, things: dict[tuple[str, str], str]) -> bool:
         return not self.still(things)
