@@ -26,6 +26,10 @@ STEPS: dict[str, set[str]] = {
     "traffic": set(),
     "oaktree": set(),
     "client": set(),
+    "connect": {"refused"},
+    "environment": set(),
+    "file": {"holds", "mode", "age"},
+    "pause": set(),
 }
 
 
@@ -33,13 +37,15 @@ STEPS: dict[str, set[str]] = {
 class Case:
     """A case: steps that follow one another.
 
-    scripted: the oaktree is one that answers by script. real: a real cloud can show it, too.
+    scripted: the oaktree is one that answers by script. deployed: it is a deployer's, not one's
+    own. real: a real cloud can show it, too.
     names: what stands for ${each...}, of one of several cases that have their steps in common.
     """
 
     name: str
     steps: list[dict[str, Any]]
     scripted: bool = False
+    deployed: bool = False
     real: bool = False
     names: expect.Names = field(default_factory=dict)
 

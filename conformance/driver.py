@@ -6,7 +6,6 @@ What goes over the lines is in README.rst.
 from __future__ import annotations
 
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -41,9 +40,9 @@ class Language:
     env: dict[str, str] = field(default_factory=dict)
     known_failing: dict[str, str] = field(default_factory=dict)
 
-    def start(self, root: Path = FOLDER.parent) -> Driver:
-        """A driver that runs, of the client in a checkout. Absent where this machine cannot build
-        it, RuntimeError where that fails."""
+    def start(self, environment: Mapping[str, str], root: Path = FOLDER.parent) -> Driver:
+        """A driver that runs in an environment, of the client in a checkout. Absent where this
+        machine cannot build it, RuntimeError where that fails."""
         out = root / ".tools" / "conformance" / self.name
         out.mkdir(parents=True, exist_ok=True)
         folder = root / FOLDER.name
@@ -63,7 +62,7 @@ class Language:
             if built.stdout.startswith("skipped: "):
                 why = built.stdout.removeprefix("skipped: ").strip()
                 raise Absent(f"{self.name} is not run: {why}")
-        return Driver(filled(self.run), folder, self.env)
+        return Driver(filled(self.run), folder, {**environment, **self.env})
 
 
 def languages() -> dict[str, Language]:
@@ -97,11 +96,14 @@ class Asked:
 class Driver:
     """A driver that runs; it is used from one thread."""
 
-    def __init__(self, command: list[str], folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+        self._command = command
+        self._folder = folder
+        self._environment = environment
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **env},
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -110,6 +112,10 @@ class Driver:
         self._asked: dict[int, Asked] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def again(self, variables: Mapping[str, str]) -> Driver:
+        """Another one like it, with these variables in its environment, too."""
+        return Driver(self._command, self._folder, {**self._environment, **variables})
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -103,7 +103,7 @@ def fill(value: Any, names: Names, *, lenient: bool = False) -> Any:
 def _look_up(path: str, names: Names) -> Any:
     found: Any = names
     for step in path.split("."):
-        found = found[int(step) if isinstance(found, list) else step]
+        found = found[step if isinstance(found, dict) else int(step)]
     return found
 
 

@@ -9,8 +9,9 @@ from contextlib import closing
 
 from .case import Case
 from .driver import Driver, Language
+from .outcome import Failed
 from .place import Place
-from .run import Failed, Run
+from .run import Run
 
 # For a case that is known to fail, which may mean that nothing ever happens.
 SHORT = 5.0
@@ -50,15 +51,15 @@ class Lane:
 
     def _run(self) -> None:
         try:
-            driver = self._language.start()
             with closing(self._settle()) as place:
-                self._go_through(driver, place)
+                self._go_through(place)
         except BaseException as error:
             for outcome in self._outcomes.values():
                 if not outcome.done():
                     outcome.set_exception(error)
 
-    def _go_through(self, driver: Driver, place: Place) -> None:
+    def _go_through(self, place: Place) -> None:
+        driver = self._language.start(place.environment)
         try:
             for case in self._cases:
                 if self._ended.is_set():
@@ -70,7 +71,7 @@ class Lane:
                 if wrong:
                     # It may be stuck in a call, or be no more.
                     driver.close()
-                    driver = self._language.start()
+                    driver = self._language.start(place.environment)
         finally:
             driver.close()
 

@@ -2,82 +2,30 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
+import json
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import oaktreemodel
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.json_format import MessageToDict
+import yaml
 
 from . import api, expect
 from .case import Case
 from .driver import Asked, Driver, Silent
+from .oaktrees import Oaktree
+from .outcome import Call, Failed, Outcome
 from .place import Place
 
 # Seconds that a cloud may take to delete what a case made.
 DELETING = 120.0
-# Where nothing listens.
-NOWHERE = "127.0.0.1:1"
-
-
-class Failed(Exception):
-    """A case that went otherwise than expected."""
-
-
-@dataclass
-class Outcome:
-    """How a call went, as far as it is known."""
-
-    items: list[Any] = field(default_factory=list)
-    failures: list[Any] = field(default_factory=list)
-    result: Any = None
-    error: Any = None
-    over: bool = False
-
-    def take(self, line: dict[str, Any]) -> None:
-        """Take a driver's line in. Failed if the driver could not make the call."""
-        ((kind, value),) = line.items()
-        if kind == "item":
-            self.items.append(_read(value))
-        elif kind == "failure":
-            self.failures.append(_read(value))
-        elif kind in ("result", "error"):
-            setattr(self, kind, _read(value))
-            self.over = True
-        else:
-            raise Failed(f"the driver broke: {value}")
-
-
-def _read(value: Any) -> Any:
-    """What a driver tells, with the details of errors as protobuf's JSON has them."""
-    if isinstance(value, list):
-        return [_read(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"type", "value"}:
-        url = f"type.googleapis.com/{value['type']}"
-        packed = AnyMessage(type_url=url, value=base64.b64decode(value["value"]))
-        try:
-            return MessageToDict(packed, preserving_proto_field_name=True)
-        except TypeError:
-            # A language's own.
-            return {"@type": url}
-    return {key: _read(one) for key, one in value.items()}
-
-
-@dataclass
-class Call:
-    """A call under way, and how much of its items has been looked at."""
-
-    asked: Asked
-    outcome: Outcome = field(default_factory=Outcome)
-    heard: int = 0
+# What the secrets are called among what a client is given.
+SECRET = ("token", "client_secret")
 
 
 class Run:
@@ -88,16 +36,27 @@ class Run:
         self._driver = driver
         self._place = place
         self._patience = patience
-        new = str(uuid.uuid4())
-        own = {"unique": f"conf-{new[:8]}", "uuid": new}
-        self._names: expect.Names = {**place.names, **case.names, **own}
+        # For this case alone, which wants another environment.
+        self._own_drivers: list[Driver] = []
+        self._was_connected = False
         self._calls: dict[str, Call] = {}
         self._made: list[tuple[str, dict[str, Any]]] = []
+        self._files: list[Path] = []
+        # What no error and no item may tell.
+        self._secrets: set[str] = set()
+        new = str(uuid.uuid4())
+        own = {"unique": f"conf-{new[:8]}", "uuid": new, **self._address()}
+        if case.deployed:
+            own["here"] = place.names["there"]
+        self._names: expect.Names = {**place.names, **own}
+        # What they hold may name others.
+        self._names |= expect.fill(case.names, self._names, lenient=True)
 
     def run(self) -> None:
         """Raises Failed, naming the step, if it goes otherwise than expected."""
         try:
-            self._connect()
+            if self._case.scripted:
+                self._place.scripted.script({})
             for number, step in enumerate(self._case.steps, 1):
                 try:
                     self._step(expect.fill(step, self._names))
@@ -107,19 +66,84 @@ class Run:
         finally:
             self._tidy()
 
-    def _connect(self) -> None:
-        where = self._place.scripted if self._case.scripted else self._place
-        self._finish(Call(self._driver.ask(connect=where.address)))
+    def _address(self) -> dict[str, str]:
+        """Where the case's oaktree is."""
+        if self._case.scripted:
+            address = self._place.scripted.address
+        elif self._case.deployed:
+            address = f"https://{self._oaktree.address}"
+        else:
+            address = self._oaktree.address
+        socket = self._place.scripted.socket
+        return {
+            "address": address,
+            "port": address.rpartition(":")[2],
+            "socket": socket,
+            # What its token file is called.
+            "socket_file": socket.removeprefix("unix:").replace("%", "%25").replace("/", "%2F"),
+        }
 
-    def _connect_nowhere(self) -> None:
-        self._finish(Call(self._driver.ask(connect=NOWHERE)))
-
-    def _close(self) -> None:
-        self._finish(Call(self._driver.ask(close=True)))
+    @property
+    def _oaktree(self) -> Oaktree:
+        return self._place.deployed if self._case.deployed else self._place.own
 
     def _step(self, step: dict[str, Any]) -> None:
         kind = next(iter(step))
         getattr(self, f"_do_{kind}")(step)
+
+    # The client.
+
+    def _do_connect(self, step: dict[str, Any]) -> None:
+        """Makes a client, in the place of the one there was."""
+        self._close()
+        given = {"address": self._names["address"], **step["connect"]}
+        given = {name: one for name, one in given.items() if one is not None}
+        self._hide(given)
+        told = self._line(self._driver.ask(connect=given))
+        if "broken" in told:
+            raise Failed(f"the driver broke: {told}")
+        self._was_connected = "refused" not in told
+        self._fit(step.get("refused"), told.get("refused"), "the refusal")
+
+    def _do_client(self, step: dict[str, Any]) -> None:
+        assert step["client"] == "close"
+        self._finish(Call(self._driver.ask(close=True)))
+
+    def _close(self) -> None:
+        if self._was_connected:
+            self._was_connected = False
+            self._finish(Call(self._driver.ask(close=True)))
+
+    def _do_environment(self, step: dict[str, Any]) -> None:
+        """Goes on with a driver of its own, which has these variables as well."""
+        self._close()
+        given = step["environment"]
+        self._hide({name.removeprefix("OAKTREE_").lower(): one for name, one in given.items()})
+        self._driver = self._driver.again(given)
+        self._own_drivers.append(self._driver)
+
+    def _do_file(self, step: dict[str, Any]) -> None:
+        path, holds = Path(step["file"]), step["holds"]
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._files.append(path)
+        if isinstance(holds, dict):
+            self._hide(holds)
+            holds = yaml.safe_dump(holds)
+        path.write_text(holds)
+        path.chmod(step.get("mode", 0o600))
+        then = time.time() - step.get("age", 0)
+        os.utime(path, (then, then))
+
+    def _hide(self, given: dict[str, Any]) -> None:
+        self._secrets |= {str(given[name]) for name in SECRET if given.get(name)}
+
+    def _line(self, asked: Asked) -> dict[str, Any]:
+        """What the driver tells next. Failed if a secret is in it that is nobody's to see."""
+        line = asked.line(self._patience)
+        told = "" if "result" in line else json.dumps(line)
+        if any(secret in told for secret in self._secrets):
+            raise Failed(f"it tells a secret: {told}")
+        return line
 
     # Calls.
 
@@ -137,6 +161,8 @@ class Run:
             self._fit(wanted, self._since(cloud, before[cloud], wanted), f"requests to {cloud}")
 
     def _begin(self, step: dict[str, Any]) -> Call:
+        if not self._was_connected:
+            self._do_connect({"connect": {}})
         collection, method = step["call"].split(".")
         command = {"rpc": api.rpc(step["call"]).name, "collection": collection, "method": method}
         where = step.get("at", "everywhere" if self._case.scripted else self._names["here"])
@@ -151,7 +177,7 @@ class Run:
 
     def _finish(self, call: Call) -> Outcome:
         while not call.outcome.over:
-            call.outcome.take(call.asked.line(self._patience))
+            call.outcome.take(self._line(call.asked))
         return call.outcome
 
     def _do_ended(self, step: dict[str, Any]) -> None:
@@ -169,7 +195,7 @@ class Run:
             if call.outcome.over:
                 raise Failed(f"ended without {expect.shown(step['item'])}: {call.outcome}")
             try:
-                call.outcome.take(call.asked.line(self._patience))
+                call.outcome.take(self._line(call.asked))
             except Silent as error:
                 heard = expect.shown(call.outcome.items[passed:])
                 wanted = expect.shown(step["item"])
@@ -235,7 +261,7 @@ class Run:
 
     def _do_oaktree(self, step: dict[str, Any]) -> None:
         for word in step["oaktree"].split():
-            getattr(self._place, word)()
+            getattr(self._oaktree, word)()
 
     def _do_script(self, step: dict[str, Any]) -> None:
         self._place.scripted.script(step["script"])
@@ -252,15 +278,15 @@ class Run:
                 self._fit(wanted, look(), what)
             time.sleep(0.02)
 
-    def _do_client(self, step: dict[str, Any]) -> None:
-        for word in step["client"].split():
-            getattr(self, f"_{word}")()
+    def _do_pause(self, step: dict[str, Any]) -> None:
+        time.sleep(step["pause"])
 
     # Afterwards.
 
     def _remember(self, call: str, result: Any) -> None:
         collection, _, method = call.partition(".")
-        if method.startswith("create") and not self._case.scripted and result is not None:
+        is_thing = f"{collection}.delete" in api.rpcs()
+        if is_thing and method.startswith("create") and not self._case.scripted and result:
             for one in self._resources(result):
                 self._made.append((collection, one))
 
@@ -273,10 +299,14 @@ class Run:
 
     def _tidy(self) -> None:
         """Leaves nothing behind: not a fault, not a thing that was made."""
+        for driver in self._own_drivers:
+            driver.close()
+        for path in self._files:
+            path.unlink(missing_ok=True)
         self._place.restore()
         if not self._made:
             return
-        with oaktreemodel.connect(self._place.address) as client:
+        with self._place.client() as client:
             for name, thing in reversed(self._made):
                 collection: Any = getattr(client.at(thing["location"]), name)
                 with contextlib.suppress(oaktreemodel.NotFound):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -43,14 +44,14 @@ class Seen:
 
 
 class Scripted(grpc.GenericRpcHandler):
-    """A server on a free port of the loopback. `seen` is by the rpc's name.
+    """A server on a free port of the loopback and on a socket. `seen` is by the rpc's name.
 
     `script` has, for each rpc, what its calls get in turn, the last one for ever. An answer is
     `message`, or `error`, or a `stream` of messages and errors; `hold` keeps the call open after
     it; `meet` lets so many calls wait for each other before any is answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, socket: Path) -> None:
         self.seen: dict[str, list[Seen]] = {}
         self._script: dict[str, list[Any]] = {}
         self._meetings: dict[str, threading.Barrier] = {}
@@ -58,6 +59,8 @@ class Scripted(grpc.GenericRpcHandler):
         self._server = grpc.server(futures.ThreadPoolExecutor(128))
         self._server.add_generic_rpc_handlers((self,))
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self.socket = f"unix:{socket}"
+        self._server.add_insecure_port(self.socket)
         self._server.start()
 
     def script(self, answers: dict[str, list[Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,15 @@ PATIENCE = 4.0
 @pytest.mark.usefixtures("lanes")
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug['language']}: {bug['bug']}")
 def test_a_bug_is_found(bug: dict[str, Any], tmp_path: Path) -> None:
-    _copy(bug, tmp_path)
-    try:
-        driver = languages()[bug["language"]].start(tmp_path)
-    except Absent as error:
-        pytest.skip(str(error))
-    with closing(Place.without_clouds()) as place, closing(driver):
+    _copy(bug, tmp_path / "checkout")
+    with ExitStack() as after:
+        # Without clouds, only for what is scripted.
+        place = after.enter_context(closing(Place(tmp_path, {})))
+        try:
+            driver = languages()[bug["language"]].start(place.environment, tmp_path / "checkout")
+        except Absent as error:
+            pytest.skip(str(error))
+        after.enter_context(closing(driver))
         found = {name: one(CASES[name], driver, place, PATIENCE) for name in bug["found_by"]}
     missed = [name for name, wrong in found.items() if not wrong]
     assert not missed, f"{missed} went well in spite of it"

@@ -47,6 +47,29 @@ oaktree::CallOptions Job::options() const {
 
 namespace {
 
+oaktree::Client Connect(const Json& to) {
+  const auto text = [&to](const std::string& name) {
+    const auto& fields = to.struct_value().fields();
+    const auto found = fields.find(name);
+    return found == fields.end() ? std::string() : found->second.string_value();
+  };
+  oaktree::Credentials who;
+  who.token = text("token");
+  who.client_id = text("client_id");
+  who.client_secret = text("client_secret");
+  who.file = text("credentials");
+  who.cloud = text("cloud");
+  who.ca = text("ca");
+  return oaktree::Client(text("address"), who);
+}
+
+// Why every call of a client is refused; OK if none is.
+absl::Status Refusal(const oaktree::Client& client) {
+  if (client.channel() != nullptr) return absl::OkStatus();
+  grpc::ClientContext context;
+  return client.Authorize(context);
+}
+
 oaktree::Scope Where(const oaktree::Client& client, const Job& job) {
   if (job.Get("cloud").has_string_value()) return client.cloud(job.Get("cloud").string_value());
   if (!job.Get("at").has_struct_value()) return client;
@@ -75,9 +98,13 @@ int main() {
     driver::Json command;
     if (!google::protobuf::util::JsonStringToMessage(line, &command).ok()) return 1;
     driver::Job job(std::move(command));
-    if (const auto& address = job.Get("connect"); address.has_string_value()) {
-      client.emplace(address.string_value());
-      job.Finish(absl::OkStatus());
+    if (const auto& to = job.Get("connect"); to.has_struct_value()) {
+      client.emplace(driver::Connect(to));
+      if (const auto refusal = driver::Refusal(*client); refusal.ok()) {
+        job.Finish(absl::OkStatus());
+      } else {
+        job.Tell("refused", driver::Show(std::string(refusal.message())));
+      }
     } else if (job.Get("close").bool_value()) {
       client->Close();
       job.Finish(absl::OkStatus());

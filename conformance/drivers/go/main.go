@@ -23,7 +23,7 @@ import (
 // command is a line of standard input.
 type command struct {
 	ID                 int
-	Connect            string
+	Connect            *connection
 	Close              bool
 	Collection, Method string
 	Cloud              string
@@ -31,6 +31,14 @@ type command struct {
 	Timeout            float64
 	Take               int
 	States, Failures   bool
+}
+
+// connection is whom to connect to, and as whom.
+type connection struct {
+	Address, Token, Cloud, CA, Credentials string
+
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
 }
 
 // A teller says a line about a command: what kind of line it is, and what it says.
@@ -64,11 +72,12 @@ func main() {
 		}
 		tell := c.teller()
 		switch {
-		case c.Connect != "":
-			if client, err = oaktree.Connect(c.Connect); err != nil {
-				log.Fatal(err)
+		case c.Connect != nil:
+			if client, err = c.Connect.make(); err != nil {
+				tell("refused", err.Error())
+			} else {
+				tell("result", nil)
 			}
-			tell("result", nil)
 		case c.Close:
 			client.Close()
 			tell("result", nil)
@@ -76,6 +85,27 @@ func main() {
 			go c.call(client, tell)
 		}
 	}
+}
+
+// make makes the client.
+func (c *connection) make() (*oaktree.Client, error) {
+	var opts []oaktree.Option
+	if c.Token != "" {
+		opts = append(opts, oaktree.WithToken(c.Token))
+	}
+	if c.ClientID+c.ClientSecret != "" {
+		opts = append(opts, oaktree.WithClientCredentials(c.ClientID, c.ClientSecret))
+	}
+	if c.Cloud != "" {
+		opts = append(opts, oaktree.WithCredentialsCloud(c.Cloud))
+	}
+	if c.CA != "" {
+		opts = append(opts, oaktree.WithCA(c.CA))
+	}
+	if c.Credentials != "" {
+		opts = append(opts, oaktree.WithCredentialsFile(c.Credentials))
+	}
+	return oaktree.Connect(c.Address, opts...)
 }
 
 // call makes a call and tells how it goes.

@@ -44,8 +44,11 @@ async def main() -> None:
         command = json.loads(line)
         tell = teller(command["id"])
         if "connect" in command:
-            client = oaktreemodel.aio.connect(command["connect"])
-            tell(result=None)
+            try:
+                client = oaktreemodel.aio.connect(**command["connect"])
+                tell(result=None)
+            except (OSError, ValueError) as error:
+                tell(refused=str(error))
         elif "close" in command:
             await client.close()
             tell(result=None)

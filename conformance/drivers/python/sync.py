@@ -38,8 +38,11 @@ def main() -> None:
         command = json.loads(line)
         tell = teller(command["id"])
         if "connect" in command:
-            client = oaktreemodel.connect(command["connect"])
-            tell(result=None)
+            try:
+                client = oaktreemodel.connect(**command["connect"])
+                tell(result=None)
+            except (OSError, ValueError) as error:
+                tell(refused=str(error))
         elif "close" in command:
             client.close()
             tell(result=None)
