@@ -18,7 +18,13 @@ from oaktree.democloud import DemoCloud
 from oaktree.gate import Open
 from oaktree.server import Oaktree
 
+from .secrets_plugin import Secrets
+
 T = TypeVar("T")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Secrets(), "secrets")
 
 
 class Running:
