@@ -54,6 +54,11 @@ class Fuzz:
             await self._send(sender, int(size * part))
         await self._channel.close()
 
+    async def requests(self, size: int) -> None:
+        """Sends odd requests alone."""
+        await self._send(self._request, size)
+        await self._channel.close()
+
     async def _send(self, sender: Sender, size: int) -> None:
         until = self.sent + size
 

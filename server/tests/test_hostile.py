@@ -25,9 +25,9 @@ from oaktreemodel.v1 import (
 from . import http2
 from .deployed import Deployed, showing
 from .served import FAULT, Served, served
+from .test_gate import reason
 
 GET_FLAVOR = b"/oaktreemodel.v1.FlavorService/GetFlavor"
-WATCH = b"/oaktreemodel.v1.ServerService/WatchServers"
 LOOK = "GET identity /auth/tokens"
 REQUEST = flavor_pb2.GetFlavorRequest(name_or_id="m1.tiny")
 REQUEST.location.cloud, REQUEST.location.region = "modern", "east"
@@ -62,10 +62,7 @@ def refused(address: str, *metadata: tuple[str, str | bytes]) -> tuple[str, Any]
     """Why a call is refused, and the error."""
     with pytest.raises(grpc.RpcError) as raised:
         flavor(address, *metadata)
-    info = error_details_pb2.ErrorInfo()
-    status = rpc_status.from_call(raised.value)
-    assert status.details[0].Unpack(info)
-    return info.reason, raised.value
+    return reason(raised.value), raised.value
 
 
 def whole(stream: int, *more: tuple[bytes, bytes], path: bytes = GET_FLAVOR) -> bytes:
