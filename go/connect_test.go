@@ -202,8 +202,10 @@ func TestCertificateNobodyTrusts(t *testing.T) {
 
 func TestCertificateForAnotherHost(t *testing.T) {
 	own, pool := certificate(t, "example.com")
-	_, address := secured(t, &tls.Config{Certificates: []tls.Certificate{own}})
-	complains(t, "another host name", "https://"+address, oaktree.WithTLS(&tls.Config{RootCAs: pool}))
+	f, address := secured(t, &tls.Config{Certificates: []tls.Certificate{own}})
+	for _, one := range []string{address, f.addr} {
+		complains(t, "another host name", "https://"+one, oaktree.WithTLS(&tls.Config{RootCAs: pool}))
+	}
 }
 
 func TestWebServer(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 var signs = []struct{ sign, meaning string }{
 	{"does not look like a tls handshake", "it does not speak TLS; if that is meant, write http://"},
 	{"certificate is valid for", "its certificate is for another host name"},
+	{"cannot validate certificate for", "its certificate is for another host name"},
 	{"failed to verify certificate", "its certificate is not trusted; name its authority by WithCA"},
 	{"name resolver error", "there is no such host, or no name server to ask"},
 	{"no such file", "there is no such socket; is oaktree running?"},

@@ -17,6 +17,7 @@ constexpr struct {
     {"certificate verify failed",
      "its certificate is not trusted; give credentials that know its authority"},
     {"hostname verification", "its certificate is for another host name"},
+    {"is not in peer certificate", "its certificate is for another host name"},
     {"lookup", "there is no such host"},
     {"no such file", "there is no such socket; is oaktree running?"},
     {"refused", "nothing listens there, or nothing that speaks gRPC; is oaktree running?"},
