@@ -84,21 +84,23 @@ def connect(
     TLS is spoken, and the server's certificate checked, unless the address is on this machine,
     begins with `http://`, or `insecure` says otherwise. Credentials go nowhere else without TLS.
 
-    What is not given here is taken from the environment (`OAKTREE_ADDRESS`, `OAKTREE_TOKEN`,
-    `OAKTREE_CLIENT_ID`, `OAKTREE_CLIENT_SECRET`, `OAKTREE_CLOUD`, `OAKTREE_CA`,
-    `OAKTREE_CREDENTIALS`), then from the credentials file, each only if it is of this address.
-    Without any, the token that an oaktree on this machine leaves for its user is found by itself.
+    What is not given here is taken from the file that is given as `credentials`, then from the
+    environment (`OAKTREE_ADDRESS`, `OAKTREE_TOKEN`, `OAKTREE_CLIENT_ID`, `OAKTREE_CLIENT_SECRET`,
+    `OAKTREE_CLOUD`, `OAKTREE_CA`, `OAKTREE_CREDENTIALS`), then from the credentials file that is
+    named there or is the user's own; the last two only if they are of this address. Without any,
+    the token that an oaktree on this machine leaves for its user is found by itself.
 
     Args:
         address: `host:port`, `https://host:port`, `http://host:port` or `unix:/path`. The port of
-            a bare host is 50051. Absent: the environment's, else the credentials file's, else
-            localhost:50051.
+            a bare host is 50051. Absent: that of the file given as `credentials`, else the
+            environment's, else that of the user's own credentials file, else localhost:50051.
         token: A token of the cloud's identity service. It is used as it is, and not renewed.
         client_id: The id of an application credential. Tokens are fetched and renewed with it.
         client_secret: Its secret.
         cloud: Which of the oaktree's clouds the credential is of. Absent: its only or default one.
-        credentials: A credentials file. Absent: `oaktree/credentials.yaml` in XDG_CONFIG_HOME, or
-            in ~/.config.
+        credentials: A credentials file, which is read in any case and must be of this address.
+            Absent: the one of OAKTREE_CREDENTIALS, or `oaktree/credentials.yaml` in
+            XDG_CONFIG_HOME, or in ~/.config.
         insecure: True: no TLS, wherever the address is. Anyone on the way can read and change what
             is sent.
         ca: The authorities to trust, in PEM: a path, or the bytes. Absent everywhere: those the

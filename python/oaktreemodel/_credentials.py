@@ -1,7 +1,8 @@
 """Where a client's credentials come from: arguments, the environment, the credentials file.
 
 Each of the address, the credential, the cloud and the authority is taken from the first that has
-it. What an oaktree of one's own wants comes from none of them, see `_tokens.py`.
+it. A credentials file that is an argument goes before the environment, like every argument. What
+an oaktree of one's own wants comes from none of them, see `_tokens.py`.
 """
 
 from __future__ import annotations
@@ -71,23 +72,18 @@ def find(given: Credentials, file: str | os.PathLike[str] | None) -> Credentials
         OSError: The file cannot be read, or was named and is not there.
     """
     _check(given, str)
+    known = given if file is None else _add(given, os.fspath(file), is_named=True)
+    named = None
     environ = _environment(os.environ)
-    named = None if file is None else os.fspath(file)
-    if _is_for(environ, given.address):
+    if _is_for(environ, known.address):
         _check(environ, _variable)
-        named = named or os.environ.get(_variable("credentials")) or None
-    else:
-        environ = Credentials()
-    known = given.over(environ)
+        known = known.over(environ)
+        named = os.environ.get(_variable("credentials")) or None
     # Else nothing of it is needed, and a mistake in it hurts nobody.
-    if file is not None or known.address is None or not known.has_secret:
+    if known.address is None or not known.has_secret:
         path = named or default_file()
         if named is not None or os.path.exists(path):
-            stored = _read(path)
-            if known.address is None or _same(known.address, stored.address):
-                known = known.over(stored)
-            elif named is not None:
-                raise ValueError(f"{path} is for another address than {known.address!r}")
+            known = _add(known, path, is_named=named is not None)
     return known
 
 
@@ -111,21 +107,29 @@ def _variable(name: str) -> str:
 def _environment(environ: Mapping[str, str]) -> Credentials:
     # A variable that is empty is not set.
     found = {one.name: environ.get(_variable(one.name)) or None for one in fields(Credentials)}
+    address = found["address"]
+    try:
+        if address is not None:
+            parse(address)
+    except ValueError as error:
+        raise ValueError(f"{_variable('address')}: {error}") from None
     return Credentials(**found)
 
 
-def _is_for(environ: Credentials, address: str | None) -> bool:
-    if environ.address is None:
+def _is_for(found: Credentials, address: str | None) -> bool:
+    if found.address is None or address is None:
         return True
-    try:
-        place = parse(environ.address).place
-    except ValueError as error:
-        raise ValueError(f"{_variable('address')}: {error}") from None
-    return address is None or parse(address).place == place
+    return parse(found.address).place == parse(address).place
 
 
-def _same(one: str, other: str | None) -> bool:
-    return other is not None and parse(one).place == parse(other).place
+def _add(known: Credentials, path: str, *, is_named: bool) -> Credentials:
+    """What is known, and what the file adds to it if it is for the same address."""
+    stored = _read(path)
+    if _is_for(stored, known.address):
+        return known.over(stored)
+    if is_named:
+        raise ValueError(f"{path} is for another address than {known.address!r}")
+    return known
 
 
 def _check(found: Credentials, name: Callable[[str], str]) -> None:

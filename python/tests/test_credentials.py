@@ -131,8 +131,60 @@ def test_which_addresses_mean_the_same(stored: Path, one: str, other: str, same:
 
 
 def test_a_file_that_is_given_is_read_in_any_case(stored: Path) -> None:
+    write(stored, f"{GOOD}cloud: file-cloud\n")
+    found = find(Credentials(address=THERE, token="token"), stored)
+    assert found == Credentials(address=THERE, token="token", cloud="file-cloud")
     with pytest.raises(ValueError, match="another address"):
         find(Credentials(address="localhost", token="token"), stored)
+    with pytest.raises(FileNotFoundError, match="none"):
+        find(Credentials(address=THERE, token="token"), stored.parent / "none")
+
+
+@pytest.mark.parametrize("address", [None, THERE])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TOKEN": CANARY},
+        {"CLIENT_ID": "environ-id", "CLIENT_SECRET": CANARY},
+        # Good for another address: nothing of it is used, nor does it send the file there.
+        {"TOKEN": CANARY, "ADDRESS": "other.example.com"},
+        # Not even read, where another takes its place.
+        {"CREDENTIALS": "/none.yaml"},
+    ],
+)
+def test_a_file_that_is_given_goes_before_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str | None, environ: dict[str, str]
+) -> None:
+    for name, value in {"CLOUD": "environ-cloud", "CA": "environ.pem", **environ}.items():
+        monkeypatch.setenv(f"OAKTREE_{name}", value)
+    given = write(tmp_path / "given.yaml", f"{GOOD}cloud: file-cloud\nca: ca.pem\n")
+    found = find(Credentials(address=address), given)
+    assert (found.address, found.token, found.client_id) == (address or THERE, None, "file-id")
+    assert (found.cloud, found.ca) == ("file-cloud", str(tmp_path / "ca.pem"))
+    found = find(Credentials(address=address, token="token", cloud="cloud", ca="ca"), given)
+    assert (who(found), found.client_id, found.cloud, found.ca) == ("token", None, "cloud", "ca")
+
+
+def test_what_a_file_that_is_given_lacks_the_environment_has(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OAKTREE_TOKEN", "environ-token")
+    monkeypatch.setenv("OAKTREE_CLOUD", "environ-cloud")
+    found = find(Credentials(), stored)
+    assert (who(found), found.cloud) == ("file-id", "environ-cloud")
+    monkeypatch.setenv("OAKTREE_ADDRESS", "other.example.com")
+    assert find(Credentials(), stored).cloud is None
+
+
+def test_a_file_that_the_environment_names_goes_after_what_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = write(tmp_path / "named.yaml", f"{GOOD}cloud: file-cloud\n")
+    monkeypatch.setenv("OAKTREE_CREDENTIALS", str(named))
+    monkeypatch.setenv("OAKTREE_TOKEN", "environ-token")
+    monkeypatch.setenv("OAKTREE_CLOUD", "environ-cloud")
+    found = find(Credentials(), None)
+    assert (found.address, who(found), found.cloud) == (THERE, "environ-token", "environ-cloud")
 
 
 def test_where_the_file_is(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
