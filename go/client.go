@@ -72,12 +72,14 @@ func WithDialOptions(dial ...grpc.DialOption) Option {
 // Connect makes a client of the oaktree at an address. The connection is made at the first call.
 //
 // The address is host:port, https://host:port, http://host:port or unix:/path; the port of a bare
-// host is 50051. Empty, it is OAKTREE_ADDRESS of the environment, else that of the credentials file,
-// else localhost:50051. TLS is spoken, and the server's certificate checked against what the system
-// trusts, unless the address is on this machine, begins with http://, or [WithInsecure] is given.
+// host is 50051. Empty, it is that of the file of [WithCredentialsFile], else OAKTREE_ADDRESS of the
+// environment, else that of the usual credentials file, else localhost:50051. TLS is spoken, and the
+// server's certificate checked against what the system trusts, unless the address is on this
+// machine, begins with http://, or [WithInsecure] is given.
 //
-// Who is calling is what options say, else the environment, else the credentials file, else what
-// one's own oaktree left for its user on this machine; see the package's documentation.
+// Who is calling is what options say, the file of [WithCredentialsFile] last, else the environment,
+// else the usual credentials file, else what one's own oaktree left for its user on this machine; see
+// the package's documentation.
 //
 // The error is of an address or a file that cannot be read, of options that exclude each other, or
 // of a credential that would be sent in the clear.

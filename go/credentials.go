@@ -35,6 +35,7 @@ func (c *claims) fill(next claims) {
 	if !c.hasCredential() {
 		c.token, c.id, c.secret, c.names = next.token, next.id, next.secret, next.names
 	}
+	c.address = cmp.Or(c.address, next.address)
 	c.cloud = cmp.Or(c.cloud, next.cloud)
 	c.ca = cmp.Or(c.ca, next.ca)
 }
@@ -87,8 +88,9 @@ func WithClientCredentials(id, secret string) Option {
 	}
 }
 
-// WithCredentialsFile names the credentials file, in the place of the user's own. It is to be for the
-// address that is connected to.
+// WithCredentialsFile names the credentials file, in the place of the user's own. What it says comes
+// after the other options and before the environment. It is to be for the address that is connected
+// to, also where nothing of it is needed.
 func WithCredentialsFile(path string) Option {
 	return func(o *options) { o.file = path }
 }
@@ -139,31 +141,29 @@ func (o *options) identify(address string) (*identity, error) {
 	if o.wrong != nil {
 		return nil, o.wrong
 	}
-	env, err := environment(address)
-	if err != nil {
-		return nil, err
-	}
-	address = cmp.Or(address, env.address)
 	who := &identity{claims: o.claims}
-	who.fill(env)
-	file := &credentialsFile{}
-	// Else nothing of it is needed, and a mistake in it hurts nobody.
-	if address == "" || !who.hasCredential() {
-		if file, err = findCredentials(cmp.Or(o.file, env.file)); err != nil {
+	who.address = address
+	if o.file != "" {
+		if _, err := who.fillFromFile(o.file); err != nil {
 			return nil, err
 		}
 	}
-	address = cmp.Or(address, file.address, defaultAddress)
-	if who.where, err = parseAddress(address, o.insecure, o.tls != nil || o.ca != ""); err != nil {
+	env, err := environment(who.address)
+	if err != nil {
 		return nil, err
 	}
-	who.hint = "no token was sent, for there are no credentials for this address in the options, the environment or " + file.path
-	switch {
-	case file.address == "":
-	case file.target == who.where.target:
-		who.fill(file.claims)
-	case file.isNamed:
-		return nil, fmt.Errorf("oaktree: %s is for another address than %q", file.path, address)
+	who.fill(env)
+	// Else nothing of it is needed, and a mistake in it hurts nobody.
+	if who.address == "" || !who.hasCredential() {
+		path, err := who.fillFromFile(env.file)
+		if err != nil {
+			return nil, err
+		}
+		who.hint = "no token was sent, for there are no credentials for this address in the options, the environment or " + path
+	}
+	who.address = cmp.Or(who.address, defaultAddress)
+	if who.where, err = parseAddress(who.address, o.insecure, o.tls != nil || o.ca != ""); err != nil {
+		return nil, err
 	}
 	if err := who.check(); err != nil {
 		return nil, err
@@ -172,6 +172,28 @@ func (o *options) identify(address string) (*identity, error) {
 		return nil, errors.New("oaktree: " + inTheClear(who.where))
 	}
 	return who, nil
+}
+
+// fillFromFile takes from a credentials file, if it is for the same address, what is not there yet.
+// It tells the path, which is the default one if none is named.
+func (i *identity) fillFromFile(named string) (string, error) {
+	file, err := findCredentials(named)
+	if err != nil {
+		return "", err
+	}
+	if file.address == "" {
+		return file.path, nil
+	}
+	known, err := parseAddress(cmp.Or(i.address, file.address), false, false)
+	switch {
+	case err != nil:
+		return "", err
+	case known.target == file.target:
+		i.fill(file.claims)
+	case file.isNamed:
+		return "", fmt.Errorf("oaktree: %s is for another address than %q", file.path, i.address)
+	}
+	return file.path, nil
 }
 
 func inTheClear(where endpoint) string {

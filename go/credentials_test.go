@@ -81,6 +81,8 @@ func TestTheFirstWhoSaysItWins(t *testing.T) {
 		{set: "OAKTREE_CREDENTIALS", to: writes(t, filepath.Join(t.TempDir(), "c"), strings.Replace(credentialsFor(f.addr), "filed", "named", 1)), tells: "named"},
 		{opts: []oaktree.Option{oaktree.WithCredentialsFile(path)}, tells: "filed"},
 		{set: "OAKTREE_CLIENT_ID", to: "id", tells: "id"},
+		{opts: []oaktree.Option{oaktree.WithCredentialsFile(path)}, tells: "filed"},
+		{opts: []oaktree.Option{oaktree.WithCredentialsFile(path), oaktree.WithToken("raw")}, tells: "raw"},
 		{opts: []oaktree.Option{oaktree.WithToken("raw")}, tells: "raw"},
 		{opts: []oaktree.Option{application}, tells: "robot"},
 	} {
@@ -99,17 +101,19 @@ func TestTheFirstWhoSaysItWins(t *testing.T) {
 
 func TestTheAddressCanBeLeftOut(t *testing.T) {
 	f := newFake(t)
-	usersOwn(t, credentialsFor(f.addr))
+	path := usersOwn(t, credentialsFor(f.addr))
 	same(t, f.who(""), "filed")
 	other := newFake(t)
 	t.Setenv("OAKTREE_ADDRESS", other.addr)
 	t.Setenv("OAKTREE_TOKEN", "set")
 	same(t, other.who(""), "set")
+	f.seen = map[string][]call{}
+	same(t, f.who("", oaktree.WithCredentialsFile(path)), "filed")
 }
 
 func TestTheCredentialsCloudFromEverySource(t *testing.T) {
 	f := newFake(t)
-	usersOwn(t, credentialsFor(f.addr, "cloud: filed"))
+	path := usersOwn(t, credentialsFor(f.addr, "cloud: filed"))
 	cloud := func(opts ...oaktree.Option) string {
 		f.seen = map[string][]call{}
 		f.who(f.addr, opts...)
@@ -118,7 +122,18 @@ func TestTheCredentialsCloudFromEverySource(t *testing.T) {
 	same(t, cloud(), "filed")
 	t.Setenv("OAKTREE_CLOUD", "set")
 	same(t, cloud(), "set")
+	same(t, cloud(oaktree.WithCredentialsFile(path)), "filed")
+	same(t, cloud(oaktree.WithCredentialsFile(path), oaktree.WithToken("raw")), "filed")
+	same(t, cloud(oaktree.WithCredentialsFile(path), oaktree.WithCredentialsCloud("given")), "given")
 	same(t, cloud(oaktree.WithCredentialsCloud("given")), "given")
+	// What the file lacks, the environment may say, but not that of another address.
+	usersOwn(t, credentialsFor(f.addr))
+	path = writes(t, filepath.Join(t.TempDir(), "c"), credentialsFor(f.addr))
+	same(t, cloud(oaktree.WithCredentialsFile(path)), "set")
+	t.Setenv("OAKTREE_ADDRESS", "localhost:1")
+	f.seen = map[string][]call{}
+	same(t, f.who("", oaktree.WithCredentialsFile(path)), "filed")
+	same(t, len(f.onlyCall("GetServer").metadata.Get("oaktree-cloud")), 0)
 }
 
 func TestNothingIsSaidToAnotherAddress(t *testing.T) {
@@ -130,7 +145,9 @@ func TestNothingIsSaidToAnotherAddress(t *testing.T) {
 	f := newFake(t)
 	same(t, f.who(f.addr), "")
 	same(t, len(f.onlyCall("GetServer").metadata.Get("oaktree-cloud")), 0)
-	unsayable(t, f.addr, []string{path, "for another address"}, oaktree.WithCredentialsFile(path))
+	for _, also := range []oaktree.Option{oaktree.WithCredentialsFile(path), oaktree.WithToken("raw"), application} {
+		unsayable(t, f.addr, []string{path, "for another address"}, oaktree.WithCredentialsFile(path), also)
+	}
 	t.Setenv("OAKTREE_ADDRESS", "")
 	t.Setenv("OAKTREE_TOKEN", "")
 	t.Setenv("OAKTREE_CREDENTIALS", path)
@@ -181,6 +198,7 @@ func TestBadCredentialsFiles(t *testing.T) {
 	}
 	missing := filepath.Join(t.TempDir(), "none.yaml")
 	unsayable(t, "", []string{missing, "no such file"}, oaktree.WithCredentialsFile(missing))
+	unsayable(t, "localhost:1", []string{missing, "no such file"}, oaktree.WithCredentialsFile(missing), oaktree.WithToken("hush"))
 }
 
 func TestACredentialsFileThatOthersCanRead(t *testing.T) {
@@ -235,6 +253,7 @@ func TestAnAuthorityFromEverySource(t *testing.T) {
 	same(t, f.who(address, oaktree.WithCA(ca), oaktree.WithToken("raw")), "raw")
 	f.seen = map[string][]call{}
 	path := writes(t, filepath.Join(folder, "c.yaml"), credentialsFor("https://"+address, "ca: ca.pem"))
+	t.Setenv("OAKTREE_CA", folder+"/none")
 	same(t, f.who("", oaktree.WithCredentialsFile(path)), "filed")
 	f.seen = map[string][]call{}
 	t.Setenv("OAKTREE_CA", ca)

@@ -27,10 +27,11 @@
 //
 // Every call shows a token. One's own oaktree leaves it for its user on this machine. For a deployer's
 // oaktree it is made from an application credential, and renewed, or given as it is. Where they come
-// from, the first that says it: options; the environment, unless OAKTREE_ADDRESS means another oaktree
-// (OAKTREE_TOKEN, or OAKTREE_CLIENT_ID and OAKTREE_CLIENT_SECRET, OAKTREE_CLOUD, OAKTREE_CA); the
-// credentials file, if it is for this address ([WithCredentialsFile], else OAKTREE_CREDENTIALS, else
-// oaktree/credentials.yaml in XDG_CONFIG_HOME or ~/.config):
+// from, the first that says it: options; the credentials file of [WithCredentialsFile]; the
+// environment, unless OAKTREE_ADDRESS means another oaktree (OAKTREE_TOKEN, or OAKTREE_CLIENT_ID and
+// OAKTREE_CLIENT_SECRET, OAKTREE_CLOUD, OAKTREE_CA); the usual credentials file, if it is for this
+// address (OAKTREE_CREDENTIALS, else oaktree/credentials.yaml in XDG_CONFIG_HOME or ~/.config). In
+// such a file is:
 //
 //	address: oaktree.example.com:50051
 //	client_id: ...
