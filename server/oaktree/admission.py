@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -153,7 +154,8 @@ class Admission(Gate):
         now."""
         wrong = self._wrong.get(digest)
         if wrong is not None and wrong[0] > time.monotonic():
-            raise wrong[1]
+            # A copy: a traceback would keep alive the calls of all who showed it.
+            raise replace(wrong[1])
         task = self._asking.get(digest)
         if task is None:
             if len(self._asking) >= ASKED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -52,7 +52,8 @@ class Clouds:
     def regions(self, cloud: str) -> dict[str, Place]:
         """The regions of one cloud, by name, in the order of the configuration."""
         if cloud in self._broken:
-            raise self._broken[cloud]
+            # A copy: a traceback is written into what is raised, and keeps alive what it shows.
+            raise replace(self._broken[cloud])
         if cloud not in self._entries:
             raise invalid(
                 "location.cloud",

@@ -11,6 +11,7 @@ import contextlib
 import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from oaktree.caller import Caller
@@ -92,7 +93,8 @@ class Gate(ABC):
         """The cloud has refused the caller, perhaps because its pass is worth nothing any more.
         UNAUTHENTICATED if so."""
         if one.ended is not None:
-            raise one.ended
+            # A copy for each: what is raised keeps alive what its traceback shows, such as tokens.
+            raise replace(one.ended)
 
     async def create_token(self, request: Any, peer: str) -> bytes:
         """Serves CreateToken. NOT_OFFERED where no such token would be of use."""

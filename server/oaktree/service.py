@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -122,7 +123,7 @@ class Service:
                     yield response
                     stream.is_sending = False
                     if admitted.ended is not None:
-                        raise admitted.ended
+                        raise replace(admitted.ended)
         except asyncio.CancelledError:
             if admitted is None or admitted.ended is None:
                 raise
