@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import grpc
@@ -49,6 +50,8 @@ class Identity:
         config = next(iter(cloud.regions.values()))
         verify, cert = config.get_requests_verify_args()
         self._session = Session(verify=verify, cert=cert, app_name="oaktree")
+        # One session asks for everybody: what is set for one caller must not be sent with another.
+        self._session.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         transport = BoundedAdapter(Budget(RATE), lambda: None, pool_maxsize=THREADS)
         for scheme in ("http://", "https://"):
             self._session.session.mount(scheme, transport)
