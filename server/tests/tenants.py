@@ -20,7 +20,7 @@ USERS, PROJECTS = 20, 10
 # What begins the name of every user and every project, and stands in all that is theirs.
 MARK = b"canary-"
 _MARKED = re.compile(rb"canary-\w*-?\d*")
-# The only one that fits an application credential which may just look at Nova and its networks.
+# Of an application credential that may look at Nova and Neutron, and do nothing more.
 RULES = [
     {"service": "compute", "method": "GET", "path": "/v2.1/**"},
     {"service": "network", "method": "GET", "path": "/v2.0/**"},

@@ -27,7 +27,7 @@ from .load import Load
 from .tenants import CLOUD, tenants
 
 SEED = int(os.environ.get("OAKTREE_SEED", "20270118"))
-CALLS = int(os.environ.get("OAKTREE_CALLS", "20000"))
+CALLS = int(os.environ.get("OAKTREE_CALLS", "40000"))
 # Within which a leak shows.
 ENOUGH = 20_000
 
