@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import (
     cached,
+    callers,
     clients,
     connecting,
     creating,
@@ -40,6 +41,7 @@ MEASURES = {
         reconnecting,
         creating,
         connecting,
+        callers,
     )
 }
 RESULTS = Path(__file__).parent / "results.json"

@@ -24,15 +24,15 @@ CLOUDS = 50
 WARM = 2
 
 
-def _first_requests(process: Process, ask: Callable[[str], object]) -> tuple[float, float]:
-    """KiB and milliseconds for each cloud that is asked for the first time."""
+def first_requests(process: Process, ask: Callable[[int], object]) -> tuple[float, float]:
+    """KiB and milliseconds for each of so many that are asked for the first time."""
     for number in range(WARM):
-        ask(f"modern-{number}")
+        ask(number)
     before = process.memory_mib()
     took = []
     for number in range(WARM, WARM + CLOUDS):
         began = time.perf_counter()
-        ask(f"modern-{number}")
+        ask(number)
         took.append((time.perf_counter() - began) * 1e3)
     return (process.memory_mib() - before) * 1024 / CLOUDS, statistics.median(took)
 
@@ -41,9 +41,9 @@ def measure() -> Iterator[Result]:
     with cheap_cloud("--copies", str(WARM + CLOUDS)) as (_, path):
         for what in ("flavors", "servers"):
             with oaktree(path) as (process, address), oaktreemodel.connect(address) as client:
-                ours = _first_requests(process, partial(_list, client, what))
+                ours = first_requests(process, partial(_list, client, what))
             with running([*PYTHON, "bench.connecting", str(path), what], "ready") as process:
-                peer = _first_requests(process, process.say)
+                peer = first_requests(process, lambda number: process.say(f"modern-{number}"))
             for cost, unit, mine, other in zip(
                 ("memory", "time"), ("KiB", "ms"), ours, peer, strict=True
             ):
@@ -51,8 +51,8 @@ def measure() -> Iterator[Result]:
                 yield Result(name, mine, unit, peer=other, goal=1.5, at_most=True)
 
 
-def _list(client: Client, what: str, cloud: str) -> None:
-    for _ in getattr(client.cloud(cloud, region="east"), what).list():
+def _list(client: Client, what: str, number: int) -> None:
+    for _ in getattr(client.cloud(f"modern-{number}", region="east"), what).list():
         pass
 
 

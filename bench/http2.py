@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,12 +30,16 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def _text(value: str) -> bytes:
-    """A header's text, which must be short, as HPACK has it without Huffman's code."""
-    assert len(value) < 127
-    return bytes([len(value)]) + value.encode()
+    """A header's text as HPACK has it without Huffman's code."""
+    size, rest = bytes([min(len(value), 127)]), len(value) - 127
+    # What does not fit into seven bits follows, as many at a time.
+    while rest >= 128:
+        size += bytes([rest & 127 | 128])
+        rest >>= 7
+    return size + (bytes([rest]) if rest >= 0 else b"") + value.encode()
 
 
-def _headers(authority: str, path: str) -> bytes:
+def _headers(authority: str, path: str, metadata: Mapping[str, str]) -> bytes:
     """Of a gRPC call, none of them kept by the server."""
     return (
         b"\x83\x86"  # :method POST, :scheme http
@@ -43,6 +47,7 @@ def _headers(authority: str, path: str) -> bytes:
         + (b"\x01" + _text(authority))
         + (b"\x0f\x10" + _text("application/grpc"))
         + (b"\x00" + _text("te") + _text("trailers"))
+        + b"".join(b"\x00" + _text(key) + _text(value) for key, value in metadata.items())
     )
 
 
@@ -64,6 +69,8 @@ class Connection(asyncio.Protocol):
     """One connection to a gRPC server without TLS."""
 
     authority: str
+    # Of every call.
+    metadata: Mapping[str, str] = field(default_factory=dict)
     _streams: dict[int, Stream] = field(default_factory=dict)
     _calls: dict[str, bytes] = field(default_factory=dict)
     _next: int = 1
@@ -83,7 +90,7 @@ class Connection(asyncio.Protocol):
     def call(self, path: str, request: bytes, stream: Stream) -> None:
         """Sends a call with its one request."""
         if path not in self._calls:
-            self._calls[path] = _headers(self.authority, path)
+            self._calls[path] = _headers(self.authority, path, self.metadata)
         number, self._next = self._next, self._next + 2
         self._streams[number] = stream
         message = b"\0" + struct.pack(">L", len(request)) + request
@@ -134,10 +141,10 @@ class Connection(asyncio.Protocol):
             self._unacknowledged = 0
 
 
-async def connect(address: str) -> Connection:
+async def connect(address: str, metadata: Mapping[str, str] | None = None) -> Connection:
     host, _, port = address.rpartition(":")
     _, made = await asyncio.get_running_loop().create_connection(
-        lambda: Connection(address), host, int(port)
+        lambda: Connection(address, metadata or {}), host, int(port)
     )
     return made
 

@@ -119,13 +119,19 @@ def admin(path: Path, method: str, what: str, body: Any = None) -> Any:
 
 
 @contextmanager
+def serving(*options: str, listen: str = "127.0.0.1:0") -> Iterator[tuple[Process, str]]:
+    """`oaktree serve` with these options, and its address."""
+    command = [*PYTHON, "oaktree.cli", "serve", "--listen", listen, *options]
+    with running([*command, "--log-level", "warning"], "oaktree serves on") as process:
+        yield process, process.ready.split()[-1]
+
+
+@contextmanager
 def oaktree(path: Path, listen: str = "127.0.0.1:0") -> Iterator[tuple[Process, str]]:
     """An oaktree that serves them, and its address. It asks nobody for a token, since most of those
     who measure are bare stubs; bench/callers.py tells what a token costs."""
-    serve = [*PYTHON, "oaktree.cli", "serve", "--no-auth"]
-    command = [*serve, "--clouds", str(path), "--listen", listen]
-    with running([*command, "--log-level", "warning"], "oaktree serves on") as process:
-        yield process, process.ready.split()[-1]
+    with serving("--no-auth", "--clouds", str(path), listen=listen) as served:
+        yield served
 
 
 def seconds_to_health(path: Path) -> float:
