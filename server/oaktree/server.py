@@ -133,6 +133,10 @@ class Oaktree:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return where
 
+    async def ended(self) -> None:
+        """Waits until it serves no more; raises what ended it, if it was not stopped."""
+        await self._server.wait_for_termination()
+
     async def stop(self, seconds: float = DRAIN_SECONDS) -> None:
         """Takes no new calls, lets those under way end, and ends the rest. Changes that are under
         way in a cloud are let end as well, for so long."""
@@ -149,7 +153,8 @@ async def serve(
     tls: grpc.ServerCredentials | None = None,
     ready: Callable[[str], None] = lambda where: None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT. `ready` is told where, once it does."""
+    """Serves until SIGTERM or SIGINT. `ready` is told where, once it does. Raises what
+    gRPC's server failed with, if that ends by itself."""
     oaktree = Oaktree(gate, tls)
     where = await oaktree.start(address)
     # A page of a list is some ten thousand dicts and no cycle: at the default the collector walks
@@ -164,9 +169,14 @@ async def serve(
     LOG.info("serving %s on %s", gate.describe(), where)
     print(f"oaktree serves on {where}", flush=True)
     ready(where)
-    await stopped.wait()
+    ended = asyncio.create_task(oaktree.ended())
+    told = asyncio.create_task(stopped.wait())
+    await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
     LOG.info("stopping")
     await oaktree.stop()
+    told.cancel()
+    # Whoever started a server that is none any more has to learn of it.
+    await ended
 
 
 if __name__ == "__main__":

@@ -8,13 +8,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from oaktree import server
+from oaktree import accepting, server
+from oaktree.clouds import Clouds
 from oaktree.democloud import DemoCloud
+from oaktree.gate import Open
 from oaktreemodel.v1 import (
     flavor_pb2,
     flavor_pb2_grpc,
@@ -82,6 +85,20 @@ async def test_a_method_that_is_no_text(own: Served) -> None:
     await wire.until_ended({1, 3})
     await wire.close()
     assert flavor(own.address, token=own.token()) == "m1.tiny"
+
+
+async def test_what_ends_the_server_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = asyncio.Event()
+
+    async def take(self: Any, method: bytes | None) -> None:
+        await fails.wait()
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(accepting._AioServer, "_take", take)
+    # The tests' own collector stays as it is.
+    monkeypatch.setattr(server, "gc", Mock())
+    with pytest.raises(RuntimeError, match="planted"):
+        await server.serve(Open(Clouds({})), "127.0.0.1:0", ready=lambda where: fails.set())
 
 
 async def test_calls_without_a_request(own: Served) -> None:
