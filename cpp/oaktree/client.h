@@ -22,9 +22,10 @@ namespace oaktree {
 class Client : public Scope {
  public:
   // Connects at the first call. The address is host:port, https://host:port, http://host:port or
-  // unix:/path; the port of a bare host is 50051. An empty one is what OAKTREE_ADDRESS says, else
-  // the credentials file, else localhost:50051. One that cannot be read is an INVALID_ARGUMENT of
-  // every call, and so is whatever else is wrong with what is given or found.
+  // unix:/path; the port of a bare host is 50051. An empty one is what the file that
+  // Credentials::file names says, else OAKTREE_ADDRESS, else the usual credentials file, else
+  // localhost:50051. One that cannot be read is an INVALID_ARGUMENT of every call, and so is
+  // whatever else is wrong with what is given or found.
   //
   // Without credentials, TLS is spoken and the server's certificate checked against what the system
   // trusts, unless the address is on this machine or begins with http://. Credentials say
@@ -36,11 +37,12 @@ class Client : public Scope {
                   std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr,
                   const grpc::ChannelArguments& arguments = grpc::ChannelArguments());
 
-  // Connects as somebody: by these credentials, else by OAKTREE_TOKEN, or OAKTREE_CLIENT_ID and
-  // OAKTREE_CLIENT_SECRET, else by the credentials file that OAKTREE_CREDENTIALS names, or
-  // oaktree/credentials.yaml in $XDG_CONFIG_HOME or ~/.config, if it is for this address, else, on
-  // this machine, by the token file of one's own oaktree. OAKTREE_CLOUD and OAKTREE_CA stand in for
-  // `cloud` and `ca`. What the environment says counts only where OAKTREE_ADDRESS is not another.
+  // Connects as somebody: by these credentials, else by the file that they name, else by
+  // OAKTREE_TOKEN, or OAKTREE_CLIENT_ID and OAKTREE_CLIENT_SECRET, else by the credentials file
+  // that OAKTREE_CREDENTIALS names, or oaktree/credentials.yaml in $XDG_CONFIG_HOME or ~/.config,
+  // if it is for this address, else, on this machine, by the token file of one's own oaktree.
+  // OAKTREE_CLOUD and OAKTREE_CA stand in for `cloud` and `ca` where the file that they name has
+  // none. What the environment says counts only where OAKTREE_ADDRESS is not another.
   //
   // Nothing secret is sent to another machine but by TLS that this library speaks itself, or by
   // channel credentials of which Credentials::is_channel_secure says that they do.

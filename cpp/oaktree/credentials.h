@@ -16,7 +16,8 @@ struct Credentials {
   std::string client_id;
   std::string client_secret;
 
-  // The path of a credentials file, which must be for the address that is connected to.
+  // The path of a credentials file, which must be for the address that is connected to. It says
+  // what is left empty here, before the environment does.
   std::string file;
 
   // The name of the cloud, where the oaktree serves several.

@@ -73,6 +73,23 @@ absl::StatusOr<std::optional<CredentialsFile>> Read(const std::string& named) {
   return absl::InvalidArgumentError(read.status().message());
 }
 
+// Fills in what is not there yet from the credentials file, if it is for the same address.
+absl::Status FillFromFile(const std::string& named, std::string& address, Credentials& who) {
+  const auto file = Read(named);
+  if (!file.ok()) return file.status();
+  if (!*file) return absl::OkStatus();
+  if (address.empty()) address = (*file)->endpoint.address;
+  const auto endpoint = ParseAddress(address);
+  if (!endpoint.ok()) return endpoint.status();
+  if (IsSame((*file)->endpoint, *endpoint)) {
+    Fill(who, (*file)->credentials);
+  } else if (!named.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(named, " is for another address than ", address));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Identity> Identify(const std::string& address, const Credentials& given) {
@@ -80,13 +97,19 @@ absl::StatusOr<Identity> Identify(const std::string& address, const Credentials&
   absl::Status wrong = Check(who, "token", "client_id", "client_secret");
   if (!wrong.ok()) return wrong;
 
+  std::string chosen = address;
+  if (!given.file.empty()) {
+    wrong = FillFromFile(given.file, chosen, who);
+    if (!wrong.ok()) return wrong;
+  }
+
   const std::string set_address = FromEnvironment("OAKTREE_ADDRESS");
   const auto set_for = ParseAddress(set_address);
   if (!set_address.empty() && !set_for.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("OAKTREE_ADDRESS: ", set_for.status().message()));
   }
-  std::string chosen = FirstOf(address, set_address);
+  chosen = FirstOf(chosen, set_address);
   const auto asked = ParseAddress(chosen);
   if (!chosen.empty() && !asked.ok()) return asked.status();
   // What is set for one oaktree is no other's business.
@@ -97,22 +120,14 @@ absl::StatusOr<Identity> Identify(const std::string& address, const Credentials&
     Fill(who, set);
   }
 
-  std::optional<CredentialsFile> file;
   // Else nothing of it is needed, and a mistake in it hurts nobody.
-  if (chosen.empty() || !given.file.empty() || !IsKnown(who)) {
-    auto read = Read(who.file);
-    if (!read.ok()) return read.status();
-    file = *std::move(read);
+  if (chosen.empty() || !IsKnown(who)) {
+    wrong = FillFromFile(who.file, chosen, who);
+    if (!wrong.ok()) return wrong;
   }
-  if (chosen.empty()) chosen = file ? file->endpoint.address : kDefaultAddress;
+  chosen = FirstOf(chosen, kDefaultAddress);
   auto endpoint = ParseAddress(chosen);
   if (!endpoint.ok()) return endpoint.status();
-  if (file && IsSame(file->endpoint, *endpoint)) {
-    Fill(who, file->credentials);
-  } else if (file && !who.file.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(who.file, " is for another address than ", chosen));
-  }
   return Identity{*std::move(endpoint), who,
                   absl::StrCat("no token was sent, for there are no credentials for ", chosen,
                                " among what was given, in the environment or in ",

@@ -24,9 +24,10 @@ inline bool IsKnown(const Credentials& who) {
   return !who.token.empty() || !who.client_id.empty() || !who.client_secret.empty();
 }
 
-// Finds out by what the caller gives, then the environment, then the credentials file: a credential
-// is taken whole from the first that has one, and so is each of the rest. INVALID_ARGUMENT if they
-// do not fit together, or a file that is needed is not as it should be.
+// Finds out by what the caller gives, then a credentials file that the caller names, then the
+// environment, then another credentials file: a credential is taken whole from the first that has
+// one, and so is each of the rest. INVALID_ARGUMENT if they do not fit together, or a file that the
+// caller names or that is needed is not as it should be.
 absl::StatusOr<Identity> Identify(const std::string& address, const Credentials& given);
 
 }  // namespace oaktree::internal

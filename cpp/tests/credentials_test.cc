@@ -96,12 +96,54 @@ TEST_F(Identities, OfAFileThatIsNamed) {
   EXPECT_EQ(Who("", File(path)), "oak.example:1 file-id:file-secret");
   EXPECT_EQ(Who("oak.example:1", File(path)), "oak.example:1 file-id:file-secret");
   EXPECT_EQ(Who("oak.example:2", File(path)), path + " is for another address than oak.example:2");
+  Credentials both = File(path);
+  both.token = "given";
+  EXPECT_EQ(Who("oak.example:2", both), path + " is for another address than oak.example:2");
   const Environment set{{"OAKTREE_CREDENTIALS", path}};
   EXPECT_EQ(Who(""), "oak.example:1 file-id:file-secret");
   EXPECT_EQ(Who("oak.example:2"), path + " is for another address than oak.example:2");
   EXPECT_EQ(Who("oak.example:2", Token("given")), "oak.example:2 given");
   EXPECT_EQ(Who("oak.example:1", File(folder_ / "none")),
             folder_ / "none" + ": there is no such file");
+}
+
+TEST_F(Identities, OfAFileThatIsGivenGoBeforeWhatIsSet) {
+  const std::string path = folder_ / "mine.yaml";
+  Write(path, absl::StrCat(kWhole, "cloud: file-cloud\nca: ca.pem\n"));
+  const std::string found =
+      "oak.example:1 file-id:file-secret of file-cloud by " + (folder_ / "ca.pem");
+  Credentials given = File(path);
+  given.token = "given";
+  const Environment set{{"OAKTREE_CLOUD", "set-cloud"}, {"OAKTREE_CA", "set.pem"}};
+  const Environment::Variables credentials[] = {
+      {{"OAKTREE_TOKEN", "set-token"}},
+      {{"OAKTREE_CLIENT_ID", "set-id"}, {"OAKTREE_CLIENT_SECRET", "set-secret"}},
+      {{"OAKTREE_TOKEN", "set-token"}, {"OAKTREE_ADDRESS", "oak.example:2"}},
+      {{"OAKTREE_CREDENTIALS", folder_ / "none"}}};
+  for (const auto& one : credentials) {
+    const Environment also(one);
+    for (const char* address : {"", "https://oak.example:1"}) {
+      EXPECT_EQ(Who(address, File(path)), found);
+      EXPECT_EQ(Who(address, given),
+                "oak.example:1 given of file-cloud by " + (folder_ / "ca.pem"));
+    }
+    EXPECT_EQ(Who("oak.example:2", File(path)),
+              path + " is for another address than oak.example:2");
+  }
+  // What it lacks may be set, but not for another address.
+  Write(path, kWhole);
+  EXPECT_EQ(Who("", File(path)), "oak.example:1 file-id:file-secret of set-cloud by set.pem");
+  const Environment also{{"OAKTREE_ADDRESS", "oak.example:2"}};
+  EXPECT_EQ(Who("", File(path)), "oak.example:1 file-id:file-secret");
+}
+
+TEST_F(Identities, OfAFileThatIsSetGoAfterWhatElseIsSet) {
+  const std::string path = folder_ / "mine.yaml";
+  Write(path, absl::StrCat(kWhole, "cloud: file-cloud\n"));
+  const Environment set{{"OAKTREE_CREDENTIALS", path},
+                        {"OAKTREE_TOKEN", "set-token"},
+                        {"OAKTREE_CLOUD", "set-cloud"}};
+  EXPECT_EQ(Who(""), "oak.example:1 set-token of set-cloud");
 }
 
 TEST_F(Identities, ThatDoNotFitTogetherAreRefused) {
