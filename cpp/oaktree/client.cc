@@ -47,10 +47,12 @@ grpc::ChannelArguments Arguments(const internal::Endpoint& where,
 }
 
 // What is spoken to an oaktree, where the caller does not say so himself: also on this machine TLS,
-// where it is said whom to trust.
+// where the caller says whom to trust.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Speak(internal::Endpoint& where,
-                                                                const std::string& ca) {
-  if (ca.empty() && !where.is_secure) return grpc::InsecureChannelCredentials();
+                                                                const std::string& ca,
+                                                                bool is_ca_given) {
+  // One that the environment or a file names says whom to trust, and asks for nothing.
+  if (!is_ca_given && !where.is_secure) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions options;
   if (!ca.empty()) {
     if (absl::StartsWith(where.address, "http://")) {
@@ -88,7 +90,7 @@ absl::StatusOr<std::shared_ptr<internal::Connection>> Connect(
   internal::Endpoint& where = identity->endpoint;
   const bool is_ours = spoken == nullptr;
   if (is_ours) {
-    auto usual = Speak(where, identity->credentials.ca);
+    auto usual = Speak(where, identity->credentials.ca, !given.ca.empty());
     if (!usual.ok()) return usual.status();
     spoken = *std::move(usual);
   }

@@ -142,6 +142,17 @@ TEST(Connecting, ByTls) {
   EXPECT_TRUE(absl::IsInvalidArgument(absent));
   EXPECT_TRUE(absl::StrContains(absent.message(), knowing.ca)) << absent;
 
+  {
+    // One of the environment trusts where there is TLS, and asks for it nowhere.
+    const Environment set{{"OAKTREE_CA", certificate}};
+    const auto found = Told(Client("https://" + fake.address()));
+    EXPECT_TRUE(found.ok()) << found;
+    Fake local;
+    local.Set("DeleteServer", {Says(v1::DeleteServerResponse())});
+    const auto own = Told(Client(local.address()));
+    EXPECT_TRUE(own.ok()) << own;
+  }
+
   const auto unknown = Told(Client("https://" + fake.address()));
   EXPECT_TRUE(absl::IsUnavailable(unknown));
   EXPECT_TRUE(absl::StrContains(unknown.message(), "certificate is not trusted")) << unknown;
