@@ -7,6 +7,7 @@ and one that could be is still its caller's, and not ours to multiply.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from keystoneauth1.identity.base import BaseIdentityPlugin
 
 from oaktree.errors import Refused, unauthenticated
 
-# The token that the call came with for which something is done.
+# The token that the call came with for which something is done; empty for what is done for several
+# calls, or for none.
 showing: ContextVar[str] = ContextVar("showing", default="")
 
 
@@ -34,12 +36,14 @@ class Token:
 
 class BroughtTokens(BaseIdentityPlugin):
     """keystoneauth's plugin for one caller in one cloud. The tokens are all of one user, one scope
-    and the same roles. What is done for a call shows the call's own; what is done for no call, or
-    for one whose token has ended since, shows the one that lasts longest."""
+    and the same roles. What is done for a call shows the call's own; what is done for no one call,
+    or for one whose token has ended since, shows any that the cloud takes."""
 
     def __init__(self, auth_url: str) -> None:
         super().__init__(auth_url)
         self._brought: dict[str, tuple[Token, Callable[[], None]]] = {}
+        # When the cloud last did not take a token that it was shown, on the monotonic clock.
+        self._refused: dict[str, float] = {}
         self._changing = threading.Lock()
 
     def add(self, token: Token, refused: Callable[[], None]) -> None:
@@ -50,6 +54,7 @@ class BroughtTokens(BaseIdentityPlugin):
     def drop(self, token: Token) -> None:
         with self._changing:
             self._brought.pop(token.text, None)
+            self._refused.pop(token.text, None)
 
     def get_access(self, session: Any, **kwargs: Any) -> AccessInfo:
         """UNAUTHENTICATED if none is left that is good."""
@@ -59,11 +64,14 @@ class BroughtTokens(BaseIdentityPlugin):
         return self.get_access(session)
 
     def invalidate(self) -> bool:
-        """The cloud has answered 401. Whether there is something else to try: there is not, since
-        another token of the same caller may not be shown for a call that came with this one."""
-        _, refused = self._shown()
+        """The cloud has answered 401. Whether there is something else to try: another token of the
+        same caller, but not for a call that came with this one."""
+        token, refused = self._shown()
+        with self._changing:
+            if token.text in self._brought:
+                self._refused[token.text] = time.monotonic()
         refused()
-        return False
+        return self._shown()[0] is not token
 
     def _shown(self) -> tuple[Token, Callable[[], None]]:
         with self._changing:
@@ -72,7 +80,12 @@ class BroughtTokens(BaseIdentityPlugin):
                 return own
             if not self._brought:
                 raise ended()
-            return max(self._brought.values(), key=lambda one: one[0].ends)
+            return min(self._brought.values(), key=self._rank)
+
+    def _rank(self, one: tuple[Token, Callable[[], None]]) -> tuple[float, float]:
+        """Best is what was never refused, and lasts longest."""
+        token, _ = one
+        return self._refused.get(token.text, float("-inf")), -token.ends.timestamp()
 
 
 def ended() -> Refused:

@@ -18,6 +18,7 @@ from operator import attrgetter
 from typing import Any
 
 from oaktree import wire
+from oaktree.brought import showing
 from oaktree.budget import Turn
 from oaktree.errors import Refused, shutting_down
 from oaktree.http import Reach
@@ -177,6 +178,8 @@ class Listing:
         self._task = asyncio.create_task(self._run(fetch))
 
     async def _run(self, fetch: Fetch) -> None:
+        # It is for all who need it: that the token of the first has ended is no matter of theirs.
+        showing.set("")
         fetch.requested, fetch.asked = time.monotonic(), time.time()
         try:
             async for page in self._pages(fetch):

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from oaktree.brought import showing
 from oaktree.errors import Refused, passing, shutting_down
 from oaktree.find import find
 from oaktree.http import Reach
@@ -152,6 +153,8 @@ class Poller:
             watch.end(why)
 
     async def _run(self) -> None:
+        # Whoever came first may leave, and his token end.
+        showing.set("")
         try:
             while self._waits or self._watches:
                 self._wake.clear()

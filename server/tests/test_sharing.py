@@ -6,6 +6,7 @@ import asyncio
 import threading
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
+import requests
 from oaktree.admission import Admission
 from oaktree.clouds import Clouds
 from oaktree.democloud import DemoCloud
@@ -28,7 +30,7 @@ from .told import until
 
 @pytest.fixture
 def deployed(demo: DemoCloud, tmp_path: Path) -> Iterator[Deployed]:
-    running = Deployed(demo, tmp_path, ("modern", "direct"))
+    running = Deployed(demo, tmp_path, ("modern", "direct"), token_check_seconds=600)
     yield running
     running.stop()
 
@@ -55,6 +57,40 @@ async def test_a_cloud_that_hangs_holds_up_nobody_elses_servers(
         assert await listed("direct", "RegionOne") == 1
         assert not hanging.done()
         hanging.cancel()
+
+
+async def test_the_end_of_one_token_is_nothing_to_who_shows_another(
+    deployed: Deployed, demo: DemoCloud
+) -> None:
+    """One user's two programs share what is asked of the cloud, and one of them logs out."""
+    east = Location(cloud="modern", region="east")
+    (server,) = demo.add_servers("modern", "east", 1)
+    demo.alter("modern", "east", "servers", server, status="BUILD")
+    # Which of them is shown for both is the one that lasts longer.
+    lasting, ending = deployed.token(), deployed.token()
+    async with grpc.aio.insecure_channel(deployed.address) as channel:
+        stub: Any = server_pb2_grpc.ServerServiceStub(channel)
+
+        async def wait(token: str, seen: list[str]) -> None:
+            request = server_pb2.WaitServerRequest(location=east, name_or_id=server)
+            async for answer in stub.WaitServer(request, metadata=showing(token), timeout=60):
+                seen.append(answer.server.status)
+
+        first: list[str] = []
+        second: list[str] = []
+        ended = asyncio.create_task(wait(ending, first))
+        await until(lambda: bool(first))
+        waiting = asyncio.create_task(wait(lasting, second))
+        await until(lambda: bool(second))
+        headers = {"X-Auth-Token": ending, "X-Subject-Token": ending}
+        url = f"{demo.clouds['modern'].address}/identity/v3/auth/tokens"
+        await asyncio.to_thread(partial(requests.delete, url, headers=headers, timeout=60))
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await ended
+        assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        demo.alter("modern", "east", "servers", server, status="ACTIVE")
+        await waiting
+        assert second[-1] == "ACTIVE"
 
 
 def depth(error: BaseException) -> int:
