@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import oaktreemodel
 import pytest
 import yaml
+from oaktree.caller import Caller
 from oaktree.cli import configuration
 from oaktree.clouds import configured
 from oaktree.democloud import DemoCloud
@@ -30,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
 class Running:
     """An oaktree in a thread of its own, so that tests can be as synchronous as users are."""
 
+    caller: Caller
+
     def __init__(
         self, path: Path, names: tuple[str, ...] = (), address: str = "127.0.0.1:0"
     ) -> None:
@@ -39,7 +42,9 @@ class Running:
         self.oaktree, self.address = self.do(self._start(path, names, address))
 
     async def _start(self, path: Path, names: tuple[str, ...], address: str) -> tuple[Oaktree, str]:
-        oaktree = Oaktree(Open(configured(configuration(str(path)), names)))
+        gate = Open(configured(configuration(str(path)), names))
+        (self.caller,) = gate.callers()
+        oaktree = Oaktree(gate)
         return oaktree, await oaktree.start(address)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:

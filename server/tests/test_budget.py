@@ -169,7 +169,7 @@ def own(clouds_yaml: Path) -> Iterator[Running]:
 
 
 def budget_of(running: Running) -> Budget:
-    return running.oaktree._shared.clouds.regions("modern")["east"].budget
+    return running.caller.clouds.regions("modern")["east"].budget
 
 
 def test_a_date_is_waited_for(own: Running, demo: DemoCloud) -> None:

@@ -291,13 +291,13 @@ def test_a_floating_ip_that_its_user_moved_meanwhile_stays(
     server = cloud.servers.wait(server.id, timeout=30)
     (floating,) = cloud.floating_ips.list(max_age=0)
     assert floating.port.id == ports[0].id
-    running.do(running.oaktree._shared.once.finish(30))
+    running.do(running.caller.once.finish(30))
     # Once the server is deleted, it is long before that shows.
     gone = {"service": "compute", "method": "GET", "path": "/servers/{id}", "skip": 2}
     demo.fault("modern", "delay", seconds=1.0, **gone)
     cloud.servers.delete(server.id)
     cloud.floating_ips.update(floating.id, port=ports[1].id)
-    running.do(running.oaktree._shared.once.finish(30))
+    running.do(running.caller.once.finish(30))
     assert [ip.id for ip in cloud.floating_ips.list(max_age=0)] == [floating.id]
     cloud.floating_ips.delete(floating.id)
     for port in ports:
