@@ -15,7 +15,7 @@ from .faults import Fault
 from .items import Item, Row, Table
 from .keystone.tokens import revoke
 from .layout import Net, lay_out
-from .seed import add_application_credential, add_servers, add_user
+from .seed import add_application_credential, add_servers, add_source_image, add_user
 
 Answer = tuple[int, bytes, dict[str, str]]
 
@@ -58,6 +58,8 @@ def _serve(cloud: Cloud, method: str, path: list[str], body: Row) -> Any:
             cloud.application_credentials.remove(key)
         case "POST", ["servers", region]:
             return add_servers(cloud.regions[region], **body)
+        case "POST", ["source_images", region]:
+            return add_source_image(cloud.regions[region], **body)
         case "PUT", ["networks", region]:
             lay_out(cloud.regions[region], [Net(**net) for net in body["networks"]])
         case "GET", [region, table]:

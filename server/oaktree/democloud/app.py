@@ -3,18 +3,20 @@
 import asyncio
 import inspect
 import re
+from urllib.parse import unquote
 from uuid import uuid4
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from . import admin, cinder, discovery, glance, keystone, neutron, nova
+from . import admin, cinder, discovery, glance, keystone, neutron, nova, swift
 from .cloud import Cloud
-from .core import ApiError, Call, Reply, Route, Service, no_route
-from .faults import VERSIONS, Fault
+from .core import ApiError, Call, CutConnection, Reply, Route, Service, Stream, no_route
+from .faults import BODIES, VERSIONS, Fault
 from .keystone.service import check
 from .microversions import negotiate
+from .sending import LARGE, gone, received, send_stream, send_whole
 
 SERVICES: dict[str, Service] = {
     "identity": keystone.SERVICE,
@@ -22,13 +24,8 @@ SERVICES: dict[str, Service] = {
     "network": neutron.SERVICE,
     "image": glance.SERVICE,
     "volume": cinder.SERVICE,
+    "object-store": swift.SERVICE,
 }
-# Larger bodies are worth a look at whether the client is still there to read them.
-LARGE = 64 * 1024
-
-
-class CutConnection(Exception):
-    """No answer: the connection goes."""
 
 
 class Application:
@@ -40,8 +37,8 @@ class Application:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        if request.url.path.startswith("/_admin/"):
-            await _send(send, *await admin.answer(self.cloud, request))
+        if scope["path"].startswith("/_admin/"):
+            await send_whole(send, *await admin.answer(self.cloud, request))
             return
         calls = self.cloud.calls
         calls.enter()
@@ -75,7 +72,8 @@ class Application:
                 service.name, call.method, template, call.path, _region_name(call)
             )
             if fault:
-                await _before(fault, call, request)
+                takes_bytes = isinstance(route, Route) and route.raw and call.method != "GET"
+                await _before(fault, call, request, takes_bytes)
             if route is not None:
                 reply = await self._answer(call, route, request, headers)
             assert reply is not None
@@ -83,7 +81,7 @@ class Application:
             headers.update(reply.headers)
             if body is None:
                 body = b""
-            elif not isinstance(body, bytes):
+            elif not isinstance(body, bytes | Stream):
                 body = orjson.dumps(body)
             if body:
                 headers.setdefault("content-type", "application/json")
@@ -94,24 +92,24 @@ class Application:
         if fault:
             if fault.kind == "lost_answer":
                 raise CutConnection
-            if fault.kind == "broken_json":
-                body = body[: max(1, len(body) // 2)]
-            if fault.kind == "empty_list":
-                listed = orjson.loads(body)
-                body = orjson.dumps({key: [] for key in listed if isinstance(listed[key], list)})
-            if fault.kind == "cut_body":
-                await _send_half(send, status, body, headers)
-                return
-        await self._finish(request, send, status, body, headers)
+            if isinstance(body, bytes):
+                body = _spoilt(fault, body)
+        if isinstance(body, Stream):
+            await send_stream(request, send, status, body, headers, fault)
+        else:
+            await self._finish(request, send, status, body, headers)
 
     def _call(self, request: Request) -> Call:
-        first, _, rest = request.url.path.lstrip("/").partition("/")
+        # As it came: some services take an escaped slash, or two dots, for a part of a name.
+        path: str = request.scope["raw_path"].decode("latin-1")
+        first, _, rest = path.lstrip("/").partition("/")
         region = None
         if first in self.cloud.regions:
             region = self.cloud.regions[first]
             first, _, rest = rest.partition("/")
         service = SERVICES.get(first)
-        if service is None or (region is None) != (service is keystone.SERVICE):
+        absent = service is swift.SERVICE and not self.cloud.profile.object_store
+        if service is None or absent or (region is None) != (service is keystone.SERVICE):
             service, rest = keystone.SERVICE, "nowhere"
         where = f"/{region.name}/{first}" if region else f"/{first}"
         call = Call(
@@ -122,8 +120,9 @@ class Application:
             headers=request.headers,
             query=request.query_params,
             base=self.cloud.address + where,
-            full_path="/" + rest,
+            full_path="/" + unquote(rest, errors="surrogateescape"),
             request_id=f"req-{uuid4()}",
+            address=request.client.host if request.client else "",
             stream=request.stream,
         )
         call._region = region
@@ -138,9 +137,7 @@ class Application:
         try:
             if prefix is None:
                 raise no_route()
-            # A trailing slash and the format's ending (Neutron) are as good as none.
-            path = call.path.removesuffix(".json").rstrip("/") or "/"
-            route, call.args = service.find(call.method, path)
+            route, call.args = service.find(call.method, call.path)
         except ApiError as error:
             kinds[f"{call.method} {service.name} (unknown)"] += 1
             return error
@@ -168,7 +165,7 @@ class Application:
     async def _finish(
         self, request: Request, send: Send, status: int, body: bytes, headers: dict[str, str]
     ) -> None:
-        await _send(send, status, body, headers, more=len(body) > LARGE)
+        await send_whole(send, status, body, headers, more=len(body) > LARGE)
         if len(body) > LARGE:
             if await request.is_disconnected():
                 raise ClientDisconnect
@@ -179,8 +176,20 @@ def _region_name(call: Call) -> str | None:
     return call._region.name if call._region else None
 
 
-async def _before(fault: Fault, call: Call, request: Request) -> None:
+def _spoilt(fault: Fault, body: bytes) -> bytes | Stream:
+    if fault.kind == "broken_json":
+        return body[: max(1, len(body) // 2)]
+    if fault.kind == "empty_list":
+        listed = orjson.loads(body)
+        if isinstance(listed, list):
+            return b"[]"
+        return orjson.dumps({key: [] for key in listed if isinstance(listed[key], list)})
+    return Stream(len(body), iter([body])) if fault.kind in BODIES else body
+
+
+async def _before(fault: Fault, call: Call, request: Request, takes_bytes: bool) -> None:
     """What a fault does before anything took effect."""
+    call.stream = received(fault, request)
     if fault.kind == "delay":
         await _pause(fault.seconds, request)
     elif fault.kind == "late":
@@ -188,7 +197,10 @@ async def _before(fault: Fault, call: Call, request: Request) -> None:
         await asyncio.sleep(fault.seconds)
     elif fault.kind == "silent":
         await _pause(None, request)
-    elif fault.kind == "cut":
+    elif fault.kind == "killed" and takes_bytes:
+        # Its process dies over the body, and not before it has begun with it.
+        return
+    elif fault.kind in ("cut", "killed") and not (takes_bytes and fault.after_bytes):
         raise CutConnection
     elif fault.kind == "status":
         retry = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
@@ -202,45 +214,10 @@ async def _pause(seconds: float | None, request: Request) -> None:
     """Wait, for ever where seconds is None. Raises ClientDisconnect when the client goes first."""
     # The body comes first: behind it, the next message can only be that the client went.
     await request.body()
-    gone = asyncio.ensure_future(_gone(request.receive))
+    leaving = asyncio.ensure_future(gone(request.receive))
     try:
-        done, _ = await asyncio.wait({gone}, timeout=seconds)
+        done, _ = await asyncio.wait({leaving}, timeout=seconds)
     finally:
-        gone.cancel()
+        leaving.cancel()
     if done:
         raise ClientDisconnect
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send(
-    send: Send, status: int, body: bytes, headers: dict[str, str], *, more: bool = False
-) -> None:
-    if status != 204:
-        headers["content-length"] = str(len(body))
-    start: Message = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()],
-    }
-    await send(start)
-    await send({"type": "http.response.body", "body": body, "more_body": more})
-
-
-async def _send_half(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
-    """The server closes the connection of an application that returns before it has sent all."""
-    length = str(len(body))
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                *((k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()),
-                (b"content-length", length.encode()),
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})

@@ -1,16 +1,20 @@
 """A cloud: what kind it is, its settings, its regions and what they hold."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 from .calls import Calls
+from .content import Arena, Content, Uploads
 from .core import Version
 from .faults import Faults
 from .items import Table
+
+if TYPE_CHECKING:
+    from .swift.store import Account
 
 QUOTA = {
     "instances": 20_000,
@@ -35,6 +39,8 @@ QUOTA = {
     "security_group_rule": 1_000,
     "image_properties": 128,
     "image_tags": 128,
+    # MiB, as Glance counts them.
+    "image_size_total": 1_000_000,
 }
 
 
@@ -48,6 +54,7 @@ class Profile:
     """Lowest and highest microversion; None for none at all."""
     cinder: tuple[Version, Version] | None
     floating_ips: bool
+    object_store: bool = False
     oauth2: bool = False
     """As Keystone has it since Antelope."""
     old: bool = False
@@ -58,10 +65,16 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            "modern", ("east", "west"), ((2, 1), (2, 100)), ((3, 0), (3, 71)), True, oauth2=True
+            "modern",
+            ("east", "west"),
+            ((2, 1), (2, 100)),
+            ((3, 0), (3, 71)),
+            floating_ips=True,
+            object_store=True,
+            oauth2=True,
         ),
-        Profile("direct", ("RegionOne",), ((2, 1), (2, 79)), ((3, 0), (3, 59)), False),
-        Profile("kilo", ("RegionOne",), None, None, True, old=True),
+        Profile("direct", ("RegionOne",), ((2, 1), (2, 79)), ((3, 0), (3, 59)), floating_ips=False),
+        Profile("kilo", ("RegionOne",), None, None, floating_ips=True, object_store=True, old=True),
     )
 }
 
@@ -78,6 +91,14 @@ class Settings:
     """How far the `addresses` of a server lag behind its floating IPs."""
     token_seconds: float = 3600.0
     """How long a token made from now on is good."""
+    import_seconds: float = 0.0
+    """How long an image's import takes, beyond what its bytes take."""
+    upload_by_task: bool = False
+    """Users bring an image's bytes in as an object that a task imports, and in no other way."""
+    uploads: Uploads = "kept"
+    """What becomes of bytes that are uploaded, to images and to objects."""
+    memory_bytes: int = 1 << 20
+    """How much of one content stays in memory; more lies in a file. Fixed at the start."""
     quota: dict[str, int] = field(default_factory=lambda: dict(QUOTA))
     """Per project and region; -1 for no bound."""
 
@@ -87,6 +108,8 @@ class Settings:
         unknown = (values.keys() - known) | (values.get("quota", {}).keys() - QUOTA.keys())
         if unknown:
             raise ValueError(f"no setting is called {', '.join(sorted(unknown))}")
+        if values.get("uploads", "kept") not in get_args(Uploads):
+            raise ValueError(f"uploads must be one of {', '.join(get_args(Uploads))}")
         for name, value in values.items():
             setattr(self, name, {**self.quota, **value} if name == "quota" else value)
 
@@ -120,6 +143,10 @@ class Region:
         self.servers_made = 0
         self.deleted_images: set[str] = set()
         """An image's id is never used again."""
+        self.image_data: dict[str, Content] = {}
+        """What was uploaded or staged for the image of an id."""
+        self.accounts: dict[str, Account] = {}
+        """Swift's, by their projects' ids."""
         self.device_changed: Callable[[str], None] = lambda device_id: None
         """Nova hears of what Neutron did at a server's ports."""
 
@@ -131,6 +158,9 @@ class Cloud:
         self.settings = settings
         self.calls = Calls()
         self.faults = Faults()
+        self.arena = Arena(settings.memory_bytes)
+        self.work: set[asyncio.Task[None]] = set()
+        """What services do behind their answers."""
         self.regions = {name: Region(self, name) for name in profile.regions}
         self.address = ""
         """http://host:port, once it listens."""
@@ -148,6 +178,20 @@ class Cloud:
 
     def later(self, seconds: float, work: Callable[..., None], *args: Any) -> None:
         asyncio.get_running_loop().call_later(max(0.0, seconds), work, *args)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it behind the answer, until the cloud is closed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.work.add(task)
+        task.add_done_callback(self.work.discard)
+
+    async def close(self) -> None:
+        """Give up what goes on, and what is held outside memory."""
+        work = list(self.work)
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        self.arena.close()
 
 
 def new_id() -> str:

@@ -1,7 +1,7 @@
 """What the services share: routes, calls, replies and errors."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -32,8 +32,23 @@ class ApiError(Exception):
         self.headers = headers or {}
 
 
+class CutConnection(Exception):
+    """No answer, or no more of one: the connection goes."""
+
+
+class Stream(NamedTuple):
+    """A body that is sent piece by piece.
+
+    Where the pieces end before `size`, so does the connection: that is how a service shows that
+    it cannot go on with an answer it has begun.
+    """
+
+    size: int
+    pieces: Iterator[bytes | memoryview]
+
+
 class Reply(NamedTuple):
-    """body: JSON values, or bytes that are sent as they are."""
+    """body: JSON values, a Stream, or bytes that are sent as they are."""
 
     body: Any = None
     status: int = 200
@@ -55,6 +70,8 @@ class Call:
     full_path: str
     """The path as the service sees it, with the version that `path` begins behind."""
     request_id: str
+    address: str
+    """Where the client is."""
     stream: Callable[[], AsyncIterator[bytes]]
     args: dict[str, str] = field(default_factory=dict)
     body: Any = None
@@ -109,6 +126,12 @@ class Route(NamedTuple):
     """The handler reads the body itself."""
 
 
+def clean(path: str) -> str:
+    """A trailing slash and the format's ending (Neutron) are as good as none."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text.removesuffix(".json").rstrip("/") or "/"
+
+
 @dataclass
 class Service:
     """One service: its routes, and how it words its errors."""
@@ -122,6 +145,8 @@ class Service:
     request_id_headers: tuple[str, ...] = ("x-openstack-request-id",)
     prefix: Callable[["Cloud"], str] = lambda cloud: ""
     """A pattern for what stands before every template: the version, sometimes the project."""
+    clean: Callable[[str], str] = clean
+    """The path that is looked up; bytes that are not UTF-8 come as surrogates."""
     routes: list[Route] = field(default_factory=list)
 
     def route(
@@ -129,6 +154,8 @@ class Service:
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             pattern, _, _ = compile_path(template)
+            # A name may hold a line's end.
+            pattern = re.compile(pattern.pattern, re.DOTALL)
             self.routes.append(Route(method, template, pattern, handler, open, raw))
             return handler
 
@@ -136,14 +163,15 @@ class Service:
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """Raises ApiError 404 where no route has the path, 405 where one has with other methods."""
-        known = False
+        path, allowed = self.clean(path), []
         for route in self.routes:
             if match := route.pattern.match(path):
                 if route.method == method:
                     return route, match.groupdict()
-                known = True
-        if known:
-            raise ApiError(405, "The method is not allowed for this resource.")
+                allowed.append(route.method)
+        if allowed:
+            allow = {"allow": ", ".join(sorted(set(allowed)))}
+            raise ApiError(405, "The method is not allowed for this resource.", headers=allow)
         raise no_route()
 
 

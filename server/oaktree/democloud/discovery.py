@@ -6,12 +6,15 @@ from .microversions import text
 
 
 def answer(call: Call, rest: str) -> Reply | None:
-    """The version document that this path asks for; None where it asks for something else."""
+    """The version document that this path asks for; None where it asks for something else.
+
+    Swift has none.
+    """
     if call.method != "GET":
         return None
     where = rest.strip("/")
-    make = DOCUMENTS[call.service.name]
-    return make(call, where)
+    make = DOCUMENTS.get(call.service.name)
+    return make(call, where) if make else None
 
 
 def _link(call: Call, version: str) -> list[Row]:

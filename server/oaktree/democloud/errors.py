@@ -28,6 +28,23 @@ EXPLANATIONS = {
     403: "Access was denied to this resource.",
     409: "There was a conflict when trying to complete your request.",
     415: "The request media type is not supported by this server.",
+    416: "The Range requested is not available.",
+}
+# An ApiError of Swift whose message is not HTML is of the kind that this names, or of JSON.
+PLAIN = "text/plain"
+# What Swift says where it has nothing of its own to say.
+STANDING = {
+    400: "The server could not comply with the request since it is either malformed or otherwise "
+    "incorrect.",
+    401: "This server could not verify that you are authorized to access the document you "
+    "requested.",
+    403: "Access was denied to this resource.",
+    404: "The resource could not be found.",
+    405: "The method is not allowed for this resource.",
+    409: "There was a conflict when trying to complete your request.",
+    412: "A precondition for this request was not met.",
+    416: "The Range requested is not available.",
+    422: "Unable to process the contained instructions",
 }
 OAUTH = ("invalid_client", "invalid_request", "unsupported_grant_type", "other_error")
 HTML = """<html>
@@ -93,6 +110,17 @@ def network(error: ApiError) -> tuple[bytes, str]:
 
 def image(error: ApiError) -> tuple[bytes, str]:
     return _page(error)
+
+
+def object_store(error: ApiError) -> tuple[bytes, str]:
+    """A page of its own where the error has no message."""
+    if error.kind in (PLAIN, JSON):
+        return error.message.encode(), error.kind
+    standing = STANDING.get(error.status, "")
+    page = f"<html><h1>{title(error.status)}</h1><p>{standing}</p></html>"
+    if error.message not in ("", standing):
+        page = error.message
+    return page.encode(), "text/html; charset=UTF-8"
 
 
 def identity(error: ApiError) -> tuple[bytes, str]:

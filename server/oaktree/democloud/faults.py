@@ -8,8 +8,14 @@ Kind = Literal[
     "status",  # an error with `status`, in the service's own JSON; nothing happens
     "broken_json",  # served, but the body ends in the middle of a value
     "empty_list",  # served, but what should be listed is not: a cell that is down, say
-    "cut",  # the connection is closed before a single byte of an answer
-    "cut_body",  # headers and half of the body, then the connection is closed
+    "cut",  # the connection is closed before a single byte of an answer, `after_bytes` of the body
+    "cut_body",  # headers and half of the body, or `after_bytes`, then the connection is closed
+    "killed",  # as cut, and the service's process is dead: nothing that was begun is put right
+    "stall",  # as cut_body or cut, but the connection stays: no more comes, or no more is taken
+    "slow",  # served, with `bytes_per_second` of a body that comes or goes in pieces
+    "short",  # a body that ends in the middle, or after `after_bytes`, and whose length says so
+    "wrong_bytes",  # one bit of the body is another: in the middle, or at `after_bytes`
+    "wrong_etag",  # an object or image is stored as it came, its checksum is said to be another
     "silent",  # accepted and never answered
     "late",  # `seconds` late, then served, whether or not the client is still there
     "expired_token",  # 401, and the token is gone
@@ -17,6 +23,8 @@ Kind = Literal[
     "server_error",  # POST /servers is accepted, and the build ends in ERROR
     "volume_error",  # POST /volumes is accepted, and the volume ends in error
 ]
+# Those that spoil a body on its way.
+BODIES: tuple[Kind, ...] = ("cut_body", "stall", "slow", "short", "wrong_bytes")
 # The path of what services answer of their versions: hit only by a fault that names it.
 VERSIONS = "(versions)"
 
@@ -27,7 +35,8 @@ class Fault:
 
     path is the route's template, a real path below the service, or VERSIONS. times is how many
     requests are hit (None: all until cleared), after `skip` that are let through. seconds is the
-    delay.
+    delay. after_bytes counts the bytes of the answer's body, or where a request brings bytes that
+    are kept (an image's, an object's), of that.
     """
 
     kind: Kind
@@ -41,6 +50,8 @@ class Fault:
     seconds: float = 0.0
     retry_after: int | str | None = None
     message: str = ""
+    after_bytes: int | None = None
+    bytes_per_second: int = 1_000_000
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "Fault":
@@ -81,3 +92,10 @@ class Faults:
                     self.planted.remove(fault)
             return fault
         return None
+
+
+def lie(fault: Fault | None, digest: str) -> str:
+    """A checksum, or where the fault is that it is wrong, another."""
+    if fault is None or fault.kind != "wrong_etag":
+        return digest
+    return digest.translate(str.maketrans("0123456789abcdef", "123456789abcdef0"))

@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any
 
 from .cloud import Cloud, Region, new_id, now
+from .content import Source
 from .glance.service import new_image
-from .items import Row
+from .items import Item, Row
 from .keystone import credentials
 from .keystone import service as keystone
 from .keystone.seed import seed as seed_identity
@@ -25,6 +26,19 @@ FLAVORS: dict[str, tuple[str, int, int, int, dict[str, str]]] = {
 IMAGES: dict[str, tuple[int, int, int, dict[str, str]]] = {
     "cirros": (21_692_416, 1, 128, {"os_distro": "cirros"}),
     "ubuntu-24.04": (618_925_568, 4, 512, {"os_distro": "ubuntu", "os_version": "24.04"}),
+}
+# Of sources of these images' sizes, MD5 and SHA-512: to find them takes seconds.
+DIGESTS = {
+    "cirros": {
+        "md5": "d3b0caad711d03c7b666bc6dc89c1e5b",
+        "sha512": "3665bc14da85c5ead2ea76dd957f3e4148fae3aaade8392b31d6bca57516e827"
+        "ea4ed204096ba2e48acbf123ba4880c81e473e151833762add07a5cfe39a3fb6",
+    },
+    "ubuntu-24.04": {
+        "md5": "5eafb53c28e83c37d5191dfbe4088f90",
+        "sha512": "23993a577a32f42331d7a586d0fdcdd7517ce87d4481ce6d9d8598c5a453426c"
+        "43efa18a5dd267d46f14b545f9d462f44f6d88c56aaaa5285d18c268efeac8a1",
+    },
 }
 
 
@@ -61,24 +75,42 @@ def _flavors(region: Region) -> None:
 
 def _images(region: Region) -> None:
     for name, (size, disk, ram, properties) in IMAGES.items():
-        new_image(
+        _source_image(
             region,
-            keystone.project_id(region.cloud, "admin"),
+            "admin",
+            Source(size, DIGESTS[name]),
             id=_id(region, "image", name),
             name=name,
             visibility="public",
-            status="active",
             disk_format="qcow2",
-            container_format="bare",
-            size=size,
             virtual_size=disk << 30,
             min_disk=disk,
             min_ram=ram,
-            checksum=_id(region, "checksum", name).replace("-", ""),
-            os_hash_algo="sha512",
-            os_hash_value=_id(region, "checksum", name).replace("-", "") * 4,
             _properties=dict(properties),
         )
+
+
+def _source_image(region: Region, project: str, source: Source, **values: Any) -> Item:
+    image = new_image(
+        region,
+        keystone.project_id(region.cloud, project),
+        status="active",
+        container_format="bare",
+        size=source.size,
+        checksum=source.digests["md5"],
+        os_hash_algo="sha512",
+        os_hash_value=source.digests["sha512"],
+        **values,
+    )
+    region.image_data[image["id"]] = source
+    return image
+
+
+def add_source_image(
+    region: Region, name: str, size: int, digests: dict[str, str], project: str
+) -> Item:
+    source = Source(size, digests)
+    return _source_image(region, project, source, name=name, disk_format="raw", virtual_size=size)
 
 
 def add_user(cloud: Cloud, name: str, roles: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """Glance v2."""
 
-from . import data, images
+from . import data, details, images, imports, tasks
 from .service import SERVICE
 
-__all__ = ["SERVICE", "data", "images"]
+__all__ = ["SERVICE", "data", "details", "images", "imports", "tasks"]

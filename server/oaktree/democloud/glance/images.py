@@ -33,6 +33,8 @@ READ_ONLY = (
     "stores",
     "locations",
 )
+# Properties that tell how an import goes.
+RESERVED = "os_glance_"
 SORT_KEYS = (
     "name",
     "status",
@@ -146,6 +148,8 @@ def create_image(call: Call) -> Reply:
     for key in wanted:
         if key in READ_ONLY:
             raise ApiError(403, f"Attribute '{key}' is read-only.")
+        if key.startswith(RESERVED):
+            raise ApiError(403, f"Attribute '{key}' is reserved.", errors.DETAIL)
     key = wanted.get("id")
     if key is not None:
         if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", str(key)):
@@ -200,6 +204,8 @@ def update_image(call: Call) -> Reply:
         name = change["path"].lstrip("/").replace("~1", "/").replace("~0", "~")
         if name in READ_ONLY or name == "id":
             raise ApiError(403, f"Attribute '{name}' is read-only.")
+        if name.startswith(RESERVED):
+            raise ApiError(403, f"Attribute '{name}' is reserved.")
         if name in BASE:
             if change["op"] == "remove":
                 raise ApiError(403, f"Property {name} may not be removed.", errors.DETAIL)
@@ -227,5 +233,6 @@ def delete_image(call: Call) -> Reply:
     if image["protected"]:
         raise ApiError(403, f"Image {image['id']} is protected and cannot be deleted.")
     call.region.images.remove(image["id"])
+    call.region.image_data.pop(image["id"], None)
     call.region.deleted_images.add(image["id"])
     return Reply(status=204)

@@ -9,6 +9,17 @@ from ..items import Item, Row
 from .schema import BASE
 
 SERVICE = Service("image", errors.image, prefix=lambda cloud: r"/v2(\.\d+)?(?=/|$)")
+# What Glance calls the one place it keeps bytes in.
+STORE = "files"
+# What an image has no more once its bytes are gone.
+EMPTY: Row = {
+    "status": "queued",
+    "size": None,
+    "virtual_size": None,
+    "checksum": None,
+    "os_hash_algo": None,
+    "os_hash_value": None,
+}
 
 
 def new_image(region: Region, project: str, **values: Any) -> Item:
@@ -17,19 +28,14 @@ def new_image(region: Region, project: str, **values: Any) -> Item:
         "id": new_id(),
         "name": None,
         "owner": project,
-        "status": "queued",
         "visibility": "shared",
         "protected": False,
         "os_hidden": False,
         "disk_format": None,
         "container_format": None,
-        "size": None,
-        "virtual_size": None,
+        **EMPTY,
         "min_disk": 0,
         "min_ram": 0,
-        "checksum": None,
-        "os_hash_algo": None,
-        "os_hash_value": None,
         "tags": [],
         "created_at": stamp,
         "updated_at": stamp,
@@ -48,7 +54,7 @@ def view(old: bool, image: Item) -> Row:
         if shown["visibility"] == "shared":
             shown["visibility"] = "private"
     if shown["status"] == "active" and not old:
-        shown["stores"] = "files"
+        shown["stores"] = STORE
     return {
         **image["_properties"],
         **shown,
@@ -93,6 +99,19 @@ def own(call: Call, what: str) -> Item:
     if "member" not in call.token.roles or (image["owner"] != call.project and not call.is_admin):
         raise ApiError(403, f"You are not authorized to complete {what} action.")
     return image
+
+
+def not_old(call: Call) -> None:
+    """Raises ApiError 404 where Glance is too old for this."""
+    if call.cloud.profile.old:
+        raise ApiError(404, "The resource could not be found.")
+
+
+def used(region: Region, project: str) -> int:
+    """Bytes that count against the project's quota; what is staged does not."""
+    kept = ("active", "deactivated")
+    images = region.images.where(owner=project)
+    return sum(one["size"] or 0 for one in images if one["status"] in kept)
 
 
 def check(call: Call, fields: Row, properties: Row) -> None:

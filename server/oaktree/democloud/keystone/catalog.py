@@ -9,6 +9,7 @@ ENDPOINTS = {
     ("network", "neutron"): "network",
     ("image", "glance"): "image",
     ("{volume}", "cinder"): "volume/{cinder}/{project}",
+    ("object-store", "swift"): "object-store/v1/AUTH_{project}",
 }
 
 
@@ -28,6 +29,8 @@ def catalog(cloud: Cloud, project: str) -> list[Row]:
     }
     services = [_service(cloud, "identity", "keystone", dict.fromkeys(cloud.regions, "/identity"))]
     for (kind, name), path in ENDPOINTS.items():
+        if kind == "object-store" and not cloud.profile.object_store:
+            continue
         urls = {region: f"/{region}/{path.format(**words)}" for region in cloud.regions}
         services.append(_service(cloud, kind.format(**words), name, urls))
     return services
