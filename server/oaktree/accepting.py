@@ -6,6 +6,8 @@ Here each method has a loop of its own, under the name it was registered with, a
 one in which names are not looked at: it is nothing that is served.
 
 This builds on what grpcio keeps for itself, since it lets nobody else between a call and that loop.
+So it is only for versions that it was tried with; with another, the server is grpcio's own, and the
+process ends when that does, to be started again.
 """
 
 from __future__ import annotations
@@ -14,14 +16,19 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+import grpc
 from google.protobuf.message import DecodeError
 from grpc._cython import cygrpc
 from grpc.aio import _server
 
 from oaktree.errors import invalid
 from oaktree.service import refuse
+
+LOG = logging.getLogger(__name__)
+# The versions of grpcio that this was tried with begin so.
+TRIED = "1.85."
 
 
 class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
@@ -68,14 +75,26 @@ class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
                 await refuse(context, invalid("request", problem))
 
 
-class Server(_server.Server):
+class _Server(_server.Server):
     """As grpc.aio.server makes it; but only what is registered is served."""
 
     def __init__(self, options: Sequence[tuple[str, Any]]) -> None:
         # All that grpcio's own does, but for the kind of what is inside.
         self._loop = asyncio.get_running_loop()
         self._server = _AioServer(self._loop, None, (), None, tuple(options), None)
-        logging.getLogger("grpc._cython.cygrpc").addFilter(_may_be_told)
+
+
+def server(options: Sequence[tuple[str, Any]]) -> grpc.aio.Server:
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_may_be_told)
+    if grpc.__version__.startswith(TRIED):
+        made: Any = _Server(options)
+        return cast(grpc.aio.Server, made)
+    LOG.warning(
+        "oaktree has not been tried with grpcio %s: a call whose method is not UTF-8, from whoever "
+        "can connect, ends the process; have it started again",
+        grpc.__version__,
+    )
+    return grpc.aio.server(options=options)
 
 
 def _may_be_told(record: logging.LogRecord) -> bool:

@@ -14,15 +14,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 import grpc
-from keystoneauth1.access import AccessInfo
 from oaktreemodel.v1.auth_pb2 import CreateTokenResponse
 from oaktreemodel.v1.error_pb2 import Reason
-from oaktreemodel.v1.location_pb2 import Location, Project
+from oaktreemodel.v1.location_pb2 import Location
 
 from oaktree import http
 from oaktree.brought import ended, showing
 from oaktree.caller import Caller
-from oaktree.callers import Callers
+from oaktree.callers import Callers, project_of
 from oaktree.deployment import Deployment
 from oaktree.errors import Refused, choice_needed, invalid, listed, rate_limited, unauthenticated
 from oaktree.gate import Gate, Metadata, Pass, bearer
@@ -100,6 +99,7 @@ class Admission(Gate):
             with self._peers.asking(peer):
                 found = await self._ask(digest, cloud, token)
         showing.set(token)
+        self._callers.touch(found.kept)
         return found
 
     async def reconsider(self, one: Pass) -> None:
@@ -115,7 +115,7 @@ class Admission(Gate):
             found = await self._ask(_digest(cloud, token), cloud, token)
         seconds = max(found.until - time.monotonic(), 0.0)
         made = CreateTokenResponse(expires_in_seconds=int(seconds))
-        made.token.location.CopyFrom(Location(cloud=cloud, project=_project(found.token.access)))
+        made.token.location.CopyFrom(Location(cloud=cloud, project=project_of(found.token)))
         made.token.expires_at.FromNanoseconds(int((time.time() + seconds) * 1e9))
         made.access_token.value = token
         return made.SerializeToString()
@@ -190,7 +190,7 @@ class Admission(Gate):
                 return found
             # Its roles, or what it may do, have changed.
             self._passes.end(found, ended())
-        kept = self._callers.of(known.identity, cloud, _project(known.token.access))
+        kept = self._callers.of(known, cloud)
         made = Brought(digest, cloud, kept, known, asked)
         self._passes.add(made)
         return made
@@ -234,12 +234,3 @@ class Admission(Gate):
 def _digest(cloud: str, token: str) -> bytes:
     """What a token is kept by: finding it takes no longer the more of it is right."""
     return hashlib.sha256(f"{cloud}\n{token}".encode(errors="replace")).digest()
-
-
-def _project(found: AccessInfo) -> Project:
-    return Project(
-        id=found.project_id or "",
-        name=found.project_name or "",
-        domain_id=found.project_domain_id or "",
-        domain_name=found.project_domain_name or "",
-    )

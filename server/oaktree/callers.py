@@ -5,20 +5,21 @@ from __future__ import annotations
 import copy
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from oaktreemodel.v1.location_pb2 import Project
 from openstack.config.cloud_region import CloudRegion
 
-from oaktree.brought import BroughtTokens
+from oaktree.brought import BroughtTokens, Token
 from oaktree.budget import Budget
 from oaktree.caller import Caller
 from oaktree.clouds import Clouds, Entry, default_region
 from oaktree.deployment import DeployedCloud, Limits
 from oaktree.errors import rate_limited
 from oaktree.gate import Pass
+from oaktree.identity import Known
 from oaktree.place import Place
 
 # After so long without a call, the connections to the cloud are closed.
@@ -32,6 +33,7 @@ class Kept:
     """A caller, and the tokens it brought."""
 
     identity: str
+    user: str
     caller: Caller
     tokens: BroughtTokens
     places: Collection[Place]
@@ -67,14 +69,14 @@ class Callers:
     def all(self) -> list[Caller]:
         return [kept.caller for kept in self._kept.values()]
 
-    def of(self, identity: str, cloud: str, project: Project) -> Kept:
-        """The caller of an identity, which is a new one if it is not kept. RESOURCE_EXHAUSTED if
-        there is no room: all that are kept are in the middle of something."""
-        kept = self._kept.get(identity)
+    def of(self, known: Known, cloud: str) -> Kept:
+        """The caller that brought a token, which is a new one if it is not kept. RESOURCE_EXHAUSTED
+        if there is no room: all that are kept are in the middle of something."""
+        kept = self._kept.get(known.identity)
         if kept is None:
-            self._make_room()
-            kept = self._kept[identity] = self._make(identity, cloud, project)
-        self._kept.move_to_end(identity)
+            self._make_room(known.user)
+            kept = self._kept[known.identity] = self._make(known, cloud)
+        self._kept.move_to_end(known.identity)
         return kept
 
     def touch(self, kept: Kept) -> None:
@@ -98,15 +100,19 @@ class Callers:
                 for place in kept.places:
                     place.hang_up()
 
-    def _make_room(self) -> None:
-        if len(self._kept) < self._limits.callers:
-            return
-        oldest = next((kept for kept in self._kept.values() if not kept.is_busy), None)
+    def _make_room(self, user: str) -> None:
+        """For one caller more of a user, who has room for so many himself: each of his application
+        credentials is one."""
+        others = [kept for kept in self._kept.values() if kept.user == user]
+        if len(others) >= self._limits.callers_per_user:
+            self._let_go_of_one(others, f"{len(others)} callers of this user")
+        if len(self._kept) >= self._limits.callers:
+            self._let_go_of_one(self._kept.values(), f"{self._limits.callers} callers")
+
+    def _let_go_of_one(self, some: Iterable[Kept], many: str) -> None:
+        oldest = next((kept for kept in some if not kept.is_busy), None)
         if oldest is None:
-            raise rate_limited(
-                f"{self._limits.callers} callers are being served, and there is no room for more",
-                5.0,
-            )
+            raise rate_limited(f"{many} are being served, and there is no room for more", 5.0)
         self._let_go(oldest)
 
     def _let_go(self, kept: Kept) -> None:
@@ -116,18 +122,18 @@ class Callers:
         kept.caller.pollers.close()
         kept.caller.clouds.close()
 
-    def _make(self, identity: str, cloud: str, project: Project) -> Kept:
+    def _make(self, known: Known, cloud: str) -> Kept:
         deployed = self._clouds[cloud]
         tokens = BroughtTokens(deployed.auth_url)
         budget = Budget(deployed.rate)
         places = {
-            name: Place(cloud, name, self._shown(region, tokens), budget, project)
+            name: Place(cloud, name, self._shown(region, tokens), budget, project_of(known.token))
             for name, region in deployed.regions.items()
         }
         region = default_region(places, deployed.region_name)
         clouds = Clouds({cloud: Entry(places, region, deployed.profile)})
         caller = Caller(clouds, self._limits.streams_per_caller)
-        return Kept(identity, caller, tokens, places.values())
+        return Kept(known.identity, known.user, caller, tokens, places.values())
 
     def _shown(self, region: CloudRegion, tokens: BroughtTokens) -> CloudRegion:
         """A region as the caller sees it who brought the tokens."""
@@ -139,3 +145,14 @@ class Callers:
         seen._keystone_session = None
         seen._discovery_cache = self._discovered
         return seen
+
+
+def project_of(token: Token) -> Project:
+    """The project that a token is for."""
+    found = token.access
+    return Project(
+        id=found.project_id or "",
+        name=found.project_name or "",
+        domain_id=found.project_domain_id or "",
+        domain_name=found.project_domain_name or "",
+    )

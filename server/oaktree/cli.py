@@ -20,6 +20,9 @@ from oaktree.gate import Open, Own
 from oaktree.server import serve
 from oaktree.settings import load
 
+# At DEBUG these write requests out, and with them what nobody may read, or a line for every call.
+QUIET = ("grpc", "keystoneauth", "openstack", "urllib3")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
@@ -28,8 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    # At DEBUG these write requests out, and with them what nobody may read.
-    for name in ("keystoneauth", "urllib3", "openstack"):
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Some ways to log in lack a library of theirs, which is no fault.
     logging.getLogger("stevedore").setLevel(logging.CRITICAL)

@@ -52,6 +52,8 @@ class Limits:
     token_check_seconds: int = 30
     # How many callers are kept at a time, with their connections and what was read for them.
     callers: int = 1000
+    # How many of them may be of one user, who is several if he has several credentials.
+    callers_per_user: int = 50
     # How long a caller that asks nothing is kept.
     idle_seconds: int = 1800
     # How many streams a caller may have under way.

@@ -101,6 +101,7 @@ class Patience:
     def __init__(self, deadline: float | None) -> None:
         # On the monotonic clock; None: no deadline, or it has begun.
         self.deadline = deadline
+        self.has_begun = False
 
 
 current: contextvars.ContextVar[Reach | None] = contextvars.ContextVar("reach", default=None)
@@ -119,6 +120,13 @@ def _begin() -> None:
     asked = patience.get()
     if asked is not None:
         asked.deadline = None
+        asked.has_begun = True
+
+
+def has_begun() -> bool:
+    """Whether what the call is to change has been changed, or may have been."""
+    asked = patience.get()
+    return asked is not None and asked.has_begun
 
 
 def _reads(request: requests.PreparedRequest) -> bool:

@@ -38,6 +38,8 @@ class Known:
     token: Token
     # Whose it is: the same for two tokens only if they can do the same in the same project.
     identity: str
+    # Who that is, whatever for.
+    user: str
     # How long it lasts from when it was asked about.
     seconds: float
 
@@ -143,6 +145,7 @@ class Identity:
         return Known(
             Token(token, found, found.expires),
             hashlib.sha256(whose.encode()).hexdigest(),
+            f"{self._name}/{found.user_id}",
             (found.expires - _clock(answer)).total_seconds(),
         )
 

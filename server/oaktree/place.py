@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import grpc
 from keystoneauth1.access import AccessInfo
-from keystoneauth1.exceptions import EndpointNotFound
+from keystoneauth1.exceptions import EndpointNotFound, Unauthorized
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.location_pb2 import Location, Project
 from openstack import exceptions, proxy
@@ -214,7 +214,7 @@ class Place:
             return made
         except (EndpointNotFound, exceptions.ServiceDisabledException) as error:
             raise service_absent(name) from error
-        except exceptions.NotSupported as error:
+        except (exceptions.NotSupported, exceptions.ServiceDiscoveryException) as error:
             # What a service that is down looks like to openstacksdk: no versions at all.
             self._forget(connected)
             raise _unversioned(name) from error
@@ -281,7 +281,16 @@ class Place:
                 config = self.connection().connect_as(**auth).config
                 scoped = Place(self.cloud, self.region, config, self.budget)
                 # Kept only if there is such a project for this user.
-                scoped.connection()
+                try:
+                    scoped.connection()
+                except Unauthorized as error:
+                    named = project.name or project.id
+                    raise Refused(
+                        grpc.StatusCode.PERMISSION_DENIED,
+                        Reason.REASON_POLICY_FORBIDS,
+                        f"the cloud gives no token for the project {named!r}: there is none, or "
+                        "the user of the cloud's entry has no role in it",
+                    ) from error
                 known = (self, *self._scoped.values())
                 same = (place for place in known if place.project.id == scoped.project.id)
                 self._scoped[key] = next(same, scoped)

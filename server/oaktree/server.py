@@ -21,7 +21,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from oaktree.accepting import Server
+from oaktree import accepting
 from oaktree.errors import Refused
 from oaktree.gate import Gate
 from oaktree.handlers import handlers
@@ -85,7 +85,7 @@ class Oaktree:
         """Without `tls` it speaks plaintext, and so to this machine alone."""
         self._gate = gate
         self._tls = tls
-        self._server = Server(OPTIONS)
+        self._server = accepting.server(OPTIONS)
         service = Service(handlers(), gate)
         for name, methods in service.methods.items():
             self._server.add_registered_method_handlers(name, methods)

@@ -19,9 +19,9 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from oaktreemodel.v1.error_pb2 import Reason
 
-from oaktree import models, validate
+from oaktree import http, models, validate
 from oaktree.call import Call
-from oaktree.errors import Refused, reason_word
+from oaktree.errors import Refused, broken_off, reason_word
 from oaktree.gate import Gate, Metadata, Pass
 from oaktree.http import Reach
 from oaktree.reader import Others
@@ -154,6 +154,9 @@ class Service:
                 await self._gate.reconsider(admitted)
             except Refused as ended:
                 refused = ended
+        if refused.reason == Reason.REASON_UNAUTHENTICATED and http.has_begun():
+            # Upon that, wrappers send the call again, since nothing was done.
+            refused = broken_off()
         if call is not None:
             refused = refused.at(**call.where())
         # The message may quote a request or a cloud, and so what nobody else may read.

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from oaktree import http, tokenfile
+from oaktree.cli import QUIET
 from oaktree.democloud import DemoCloud
 from oaktree.democloud.keystone import service, tokens
 from oaktree.errors import Refused
@@ -29,8 +30,6 @@ _TOLD = re.compile(
     r'"(?:password|secret|user_data|adminPass|private_key|access_token)":\s*"([^"]+)'
 )
 _WORDS = re.compile(rf"[\w+/=-]{{{SHORTEST},}}")
-# Written as the command does; what they would write at DEBUG is not for anybody.
-_QUIET = ("keystoneauth", "urllib3", "openstack")
 
 
 class Secrets:
@@ -95,7 +94,7 @@ class Secrets:
         handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
         logging.getLogger().setLevel(logging.DEBUG)
-        for name in _QUIET:
+        for name in QUIET:
             logging.getLogger(name).setLevel(logging.WARNING)
 
     def _record(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -106,6 +107,44 @@ def test_there_is_room_for_so_many_callers(
     calls[0].cancel()
     until(lambda: refused_now(channel, second) is None)
     calls[1].cancel()
+
+
+def test_a_user_is_so_many_callers(demo: DemoCloud, tmp_path: Path) -> None:
+    oaktree = Deployed(demo, tmp_path, callers_per_user=2)
+    try:
+        with grpc.insecure_channel(oaktree.address) as channel:
+            other = oaktree.metadata("other", "other")
+            assert flavor(channel, other) == "m1.tiny"
+            (kept,) = oaktree.gate.callers()
+            for _ in range(4):
+                credential = demo.application_credential("modern")
+                token = create_token(channel, credential).access_token.value
+                assert flavor(channel, showing(token)) == "m1.tiny"
+            assert len(oaktree.gate.callers()) == 3
+            assert kept in oaktree.gate.callers()
+    finally:
+        oaktree.stop()
+
+
+def test_what_may_have_been_done_is_not_said_to_be_undone(
+    served: Deployed, demo: DemoCloud, channel: grpc.Channel
+) -> None:
+    metadata = served.renewed()
+    (name,) = demo.add_servers("modern", "east", 1)
+    request = server_pb2.UpdateServerRequest(name_or_id=name, name="renamed")
+    request.location.region = "east"
+    stub = server_pb2_grpc.ServerServiceStub(channel)
+    looks = {"service": "compute", "method": "GET", "path": "/servers/{id}"}
+    demo.fault("modern", "expired_token", skip=1, **looks)
+    # Wrappers would send it again upon UNAUTHENTICATED.
+    got = refused(stub.UpdateServer, request, metadata=metadata)
+    assert got == (Code.UNKNOWN, "CLOUD_UNREACHABLE")
+    assert demo.item("modern", "east", "servers", name)["name"] == "renamed"
+    demo.fault("modern", "expired_token", **looks)
+    metadata = served.renewed()
+    got = refused(stub.UpdateServer, request, metadata=metadata)
+    assert got == (Code.UNAUTHENTICATED, "UNAUTHENTICATED")
+    demo.remove("modern", "east", "servers", name)
 
 
 def test_a_caller_has_so_many_streams(patient: Deployed, channel: grpc.Channel) -> None:

@@ -53,6 +53,7 @@ def test_all_there_can_be(told: Read, tmp_path: Path) -> None:
         limits:
           token_check_seconds: 1
           callers: 2
+          callers_per_user: 6
           idle_seconds: 3
           streams_per_caller: 4
           wrong_tokens_per_peer_per_minute: 5
@@ -61,7 +62,7 @@ def test_all_there_can_be(told: Read, tmp_path: Path) -> None:
     assert found.listen == "0.0.0.0:50051"
     assert found.tls == Tls(tmp_path / "tls.crt", Path("/keys/tls.key"), tmp_path / "clients.pem")
     assert found.default_cloud == "two"
-    assert found.limits == Limits(1, 2, 3, 4, 5)
+    assert found.limits == Limits(1, 2, 6, 3, 4, 5)
     one = found.clouds["one"]
     assert one.auth_url == "https://keystone.example.com/v3"
     assert (one.region_name, one.rate, one.profile) == ("RegionTwo", 2.5, "")
@@ -80,7 +81,7 @@ def test_all_there_can_be(told: Read, tmp_path: Path) -> None:
 def test_what_is_left_out(told: Read) -> None:
     found = told({"clouds": {"one": CLOUD}})
     assert (found.listen, found.tls, found.default_cloud) == (LISTEN, None, "one")
-    assert found.limits == Limits(30, 1000, 1800, 10_000, 30)
+    assert found.limits == Limits(30, 1000, 50, 1800, 10_000, 30)
     assert found.clouds["one"].rate == RATE
     assert found.clouds["one"].region_name == "RegionOne"
     assert told({"clouds": {"one": CLOUD, "two": CLOUD}}).default_cloud == ""
