@@ -168,12 +168,15 @@ def name(request: pytest.FixtureRequest, itself: Callable[[str], Itself]) -> Ite
     leave nothing so called in the projects whose fixtures it takes."""
     prefix = f"test-oaktree-{uuid.uuid4().hex[:8]}"
     yield prefix
+    nothing_left(prefix, itself, *(one for one in PROJECTS if one in request.fixturenames))
+
+
+def nothing_left(prefix: str, itself: Callable[[str], Itself], *projects: str) -> None:
     left: dict[tuple[str, ...], str] = {}
-    for project in PROJECTS:
-        if project in request.fixturenames:
-            things = itself(project).called(prefix)
-            itself(project).delete(things)
-            left |= {(project, *key): called for key, called in things.items()}
+    for project in projects:
+        things = itself(project).called(prefix)
+        itself(project).delete(things)
+        left |= {(project, *key): called for key, called in things.items()}
     assert not left, f"left behind, and deleted now: {left}"
 
 

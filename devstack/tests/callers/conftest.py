@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ..calls import Calls
-from ..conftest import deployed
+from ..conftest import deployed, nothing_left
 from ..itself import Itself, eventually
 
 Connect = Callable[..., oaktreemodel.Client]
@@ -43,6 +43,13 @@ def connect(address: str, calls: Calls) -> Iterator[Connect]:
             return after.enter_context(oaktreemodel.connect(where, **credentials))
 
         yield connected
+
+
+@pytest.fixture
+def name(name: str, itself: Callable[[str], Itself]) -> Iterator[str]:
+    """Callers may be of these projects whatever fixtures a test takes."""
+    yield name
+    nothing_left(name, itself, "demo", "other")
 
 
 @pytest.fixture
