@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from oaktreemodel.v1.common_pb2 import State
 
 from oaktree.budget import Turn
-from oaktree.errors import Refused, passing
+from oaktree.errors import Code, Refused, passing
 from oaktree.http import Reach
 from oaktree.listing import Listing
 from oaktree.place import Place
@@ -108,7 +108,8 @@ class Known:
             reach = Reach(turn=Turn.POLL)
             found = await self._place.run(reach, self._listing.changed_since, stamp)
         except Refused as refused:
-            if passing(refused):
+            # That somebody may not ask says nothing of what the service can tell.
+            if passing(refused) or refused.code in (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED):
                 raise
             found = None
         if found is None:

@@ -213,7 +213,8 @@ class _Repeat:
                 elif self._is_old():
                     await self._release()
             except Refused as refused:
-                LOG.warning("%s made twice on %s: %s", self._reader.row.noun, self._place, refused)
+                noun = self._reader.row.noun
+                LOG.warning("whether %s was made twice on %s: %s", noun, self._place, refused)
 
 
 def _made_at(found: Found) -> float:
