@@ -123,7 +123,9 @@ class Place:
 def embedded(folder: Path) -> Place:
     """The three embedded clouds of `oaktree demo`."""
     demo = DemoCloud.start(build_seconds=0.3)
-    client_id, client_secret = demo.application_credential("modern")
+    # Another user than that of one's own oaktree, which keeps its tokens when these are revoked.
+    demo.add_user("modern", "robot", {"demo": "member"})
+    client_id, client_secret = demo.application_credential("modern", "robot")
     deployed = {}
     for cloud in ("modern", "direct"):
         entry = demo.entry(cloud, "", "")

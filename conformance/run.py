@@ -45,7 +45,7 @@ class Run:
         # What no error and no item may tell.
         self._secrets: set[str] = set()
         new = str(uuid.uuid4())
-        own = {"unique": f"conf-{new[:8]}", "uuid": new, **self._address()}
+        own = {"unique": f"conf-{new[:8]}", "uuid": new, "oaktree": self._listens()}
         if case.deployed:
             own["here"] = place.names["there"]
         self._names: expect.Names = {**place.names, **own}
@@ -66,8 +66,8 @@ class Run:
         finally:
             self._tidy()
 
-    def _address(self) -> dict[str, str]:
-        """Where the case's oaktree is."""
+    def _listens(self) -> dict[str, str]:
+        """Where the case's oaktree is found."""
         if self._case.scripted:
             address = self._place.scripted.address
         elif self._case.deployed:
@@ -96,7 +96,7 @@ class Run:
     def _do_connect(self, step: dict[str, Any]) -> None:
         """Makes a client, in the place of the one there was."""
         self._close()
-        given = {"address": self._names["address"], **step["connect"]}
+        given = {"address": self._names["oaktree"]["address"], **step["connect"]}
         given = {name: one for name, one in given.items() if one is not None}
         self._hide(given)
         told = self._line(self._driver.ask(connect=given))
@@ -275,8 +275,19 @@ class Run:
         end = time.monotonic() + self._patience
         while not expect.fits(wanted, look(), self._names):
             if time.monotonic() > end:
-                self._fit(wanted, look(), what)
+                self._fit(wanted, look(), f"{self._failed()}{what}")
             time.sleep(0.02)
+
+    def _failed(self) -> str:
+        """What has become of calls that were started, if they have failed: it may be why what is
+        waited for does not come."""
+        for call in self._calls.values():
+            while not call.outcome.over and not call.asked.lines.empty():
+                call.outcome.take(self._line(call.asked))
+        failed = {name: call.outcome.error for name, call in self._calls.items()}
+        return "".join(
+            f"{name} failed: {expect.shown(one)}; " for name, one in failed.items() if one
+        )
 
     def _do_pause(self, step: dict[str, Any]) -> None:
         time.sleep(step["pause"])
