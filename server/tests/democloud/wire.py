@@ -1,8 +1,9 @@
 """Requests byte for byte, as no HTTP library would send them, and answers that end early."""
 
+import json
 import socket
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 from .conftest import PATIENCE, Rest
 
@@ -17,15 +18,22 @@ class Answer(NamedTuple):
 class Wire:
     """A connection with a request that is still being sent."""
 
-    def __init__(self, rest: Rest, method: str, path: str, **headers: str) -> None:
-        """path begins with the service, as for Rest. A header's underscores stand for dashes."""
+    def __init__(self, rest: Rest, method: str, path: str, /, **headers: str | None) -> None:
+        """path begins with the service, as for Rest.
+
+        A header's underscores stand for dashes; None leaves out what is sent of itself.
+        """
         where = urlsplit(rest.root)
         assert where.hostname
         self.socket = socket.create_connection((where.hostname, where.port), PATIENCE)
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        given = {"host": where.netloc, "x-auth-token": rest.token, "connection": "close"} | given
+        given: dict[str, str | None] = {
+            "host": where.netloc,
+            "x-auth-token": rest.token or None,
+            "connection": "close",
+        }
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"{method} /{rest.region}/{path} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in given.items() if value]
+        lines += [f"{name}: {value}" for name, value in given.items() if value is not None]
         self.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def send(self, data: bytes) -> None:
@@ -48,9 +56,43 @@ class Wire:
         return Answer(status, dict(line.lower().split(": ", 1) for line in lines), body)
 
 
-def ask(rest: Rest, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+def ask(rest: Rest, method: str, path: str, body: bytes = b"", /, **headers: str | None) -> Answer:
     if body:
         headers.setdefault("content_length", str(len(body)))
     wire = Wire(rest, method, path, **headers)
     wire.send(body)
     return wire.answer()
+
+
+def escaped(name: str) -> str:
+    return quote(name, safe="")
+
+
+class Swift:
+    """An account of Swift's: paths begin with a slash and a container, escaped."""
+
+    def __init__(self, rest: Rest, project: str = "", account: str = "") -> None:
+        self.rest = rest
+        self.account = account or f"AUTH_{project or rest.project}"
+        self.root = f"object-store/v1/{self.account}"
+
+    def __call__(
+        self, method: str, path: str = "", body: bytes = b"", /, **headers: str | None
+    ) -> Answer:
+        if method in ("PUT", "POST", "COPY"):
+            headers.setdefault("content_length", str(len(body)))
+        return ask(self.rest, method, self.root + path, body, **headers)
+
+    def made(self, path: str, body: bytes = b"", /, **headers: str | None) -> None:
+        """PUT a container, or an object."""
+        answer = self("PUT", path, body, **headers)
+        assert answer.status == 201, answer
+
+    def rows(self, path: str = "", query: str = "") -> Any:
+        answer = self("GET", f"{path}?format=json{query}")
+        assert answer.status == 200, answer
+        return json.loads(answer.body)
+
+    def names(self, path: str, query: str = "") -> list[str]:
+        """Of a listing; subdirs among them, which end in the delimiter."""
+        return [row.get("name", row.get("subdir")) for row in self.rows(path, query)]
