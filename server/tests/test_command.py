@@ -57,20 +57,22 @@ def start(
     return process, line.split()[-1]
 
 
-class Shown(
-    grpc.StreamStreamClientInterceptor,  # type: ignore[misc]
-    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
-):
+class Shown(grpc.StreamStreamClientInterceptor, grpc.UnaryUnaryClientInterceptor):
     """Shows the token of the oaktree at an address, with stubs that know nothing of it."""
 
     def __init__(self, address: str) -> None:
         token = (tokenfile.folder() / tokenfile.name_of(address)).read_text().strip()
         self._metadata = (("authorization", f"Bearer {token}"),)
 
-    def _show(self, proceed: Any, details: Any, request: Any) -> Any:
-        return proceed(details._replace(metadata=self._metadata), request)
+    def intercept_unary_unary(
+        self, continuation: Any, client_call_details: Any, request: Any
+    ) -> Any:
+        return continuation(client_call_details._replace(metadata=self._metadata), request)
 
-    intercept_unary_unary = intercept_stream_stream = _show
+    def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        return self.intercept_unary_unary(continuation, client_call_details, request_iterator)
 
 
 def stop(process: subprocess.Popen[str]) -> int:

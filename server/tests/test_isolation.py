@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oaktree.callers import Callers
+from oaktree.callers import Callers, Kept
 from oaktree.democloud import DemoCloud
 from oaktree.identity import Identity, Known
 from oaktree.listing import Listing, Listings
@@ -63,7 +63,11 @@ def _only(told: Any, *names: str) -> str:
 
 def _one_caller_for_all(patch: pytest.MonkeyPatch) -> None:
     of = Callers.of
-    patch.setattr(Callers, "of", lambda self, identity, *rest: of(self, "everybody", *rest))
+
+    def careless(self: Callers, known: Known, cloud: str) -> Kept:
+        return of(self, replace(known, identity="everybody"), cloud)
+
+    patch.setattr(Callers, "of", careless)
 
 
 def _roles_and_rules_ignored(patch: pytest.MonkeyPatch) -> None:

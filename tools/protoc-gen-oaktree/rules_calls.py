@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from messages import LOCATION, PACKAGE, TIMESTAMP, Field, Message, Violation, pascal, snake
-from model import FIRST_OWN_NUMBER, PLURAL_VERBS, STREAMING_VERBS, File, Rpc
+from model import FIRST_OWN_NUMBER, PLURAL_VERBS, STREAMING_VERBS, File, Rpc, Service
 
 OPTIONS = {
     "csharp_namespace": "Oaktree.V1",
@@ -45,11 +45,15 @@ def one_service(file: File) -> Iterator[Violation]:
         wanted = pascal(file.stem) + "Service"
         if service.name != wanted:
             yield service.source, f"{service.name} must be called {wanted}, after its file"
-        elif service.resource is None and all(rpc.is_of_its_own for rpc in service.rpcs):
+        elif service.resource is None and _names_its_answers(service):
             # AuthService: what it gives has another name.
             continue
         elif service.resource is None or service.resource.file is not file:
             yield service.source, f"{service.name} has no message {service.noun} in its file"
+
+
+def _names_its_answers(service: Service) -> bool:
+    return bool(service.rpcs) and all(rpc.is_of_its_own for rpc in service.rpcs)
 
 
 def message_names(file: File) -> Iterator[Violation]:
