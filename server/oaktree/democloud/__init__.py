@@ -1,8 +1,9 @@
 """Three OpenStack-shaped clouds over real HTTP: for `oaktree demo`, tests and benchmarks.
 
 `modern` has two regions and needs floating IPs, `direct` gives its servers public addresses, and
-`kilo` is as old as its name. Each listens on a loopback port of its own and holds all its state in
-memory. `python -m oaktree.democloud` runs them as a process.
+`kilo` is as old as its name; `direct` has no object storage. Each listens on a loopback port of its
+own and holds its state in memory, large images and objects in a file that goes with the process.
+`python -m oaktree.democloud` runs them as one.
 
     with DemoCloud.start(build_seconds=0.5) as demo:
         demo.write_clouds_yaml("clouds.yaml")

@@ -127,8 +127,26 @@ def test_an_import_of_the_wrong_format(modern: Rest) -> None:
     key = new(modern, disk_format="vmdk")
     stage(modern, key, QCOW2)
     bring(modern, key, "glance-direct")
-    assert "does not match stream data qcow2" in task_of(modern, key)["message"]
-    assert modern.get(f"{IMAGES}/{key}")[FAILED] == "files"
+    task = task_of(modern, key)
+    assert (task["status"], task["message"]) == ("failure", "Task failed due to Internal Error")
+    image = modern.get(f"{IMAGES}/{key}")
+    # It comes to nothing any more.
+    assert (image["status"], image[FAILED]) == ("importing", "files")
+    assert [stage(modern, key), put(modern, key)] == [409, 409]
+    assert bring(modern, key, "glance-direct").status_code == 409
+    assert modern("DELETE", f"{IMAGES}/{key}").status_code == 204
+
+
+def test_an_import_over_the_quota(clouds: DemoCloud, modern: Rest) -> None:
+    clouds.set("modern", quota={"image_size_total": 0})
+    key = new(modern)
+    assert stage(modern, key) == 204
+    bring(modern, key, "glance-direct")
+    assert "over a limit for image_size_total" in task_of(modern, key)["message"]
+    assert status(modern, key) == "uploading"
+    clouds.set("modern", quota={"image_size_total": 1})
+    assert bring(modern, key, "glance-direct").status_code == 202
+    eventually(lambda: status(modern, key) == "active")
 
 
 def test_what_cannot_be_imported(modern: Rest) -> None:
@@ -143,6 +161,9 @@ def test_what_cannot_be_imported(modern: Rest) -> None:
         ("copy-image", {}, 409),
     ):
         assert bring(modern, key, name, **more).status_code == code
+    active = new(modern)
+    put(modern, active)
+    assert bring(modern, active, "copy-image").status_code == 403
     bare = new(modern, container_format=None)
     assert bring(modern, bare, "web-download", uri="http://127.0.0.1/").status_code == 409
     reserved = modern("POST", IMAGES, {FAILED: "files"})

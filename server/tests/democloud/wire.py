@@ -18,10 +18,13 @@ class Answer(NamedTuple):
 class Wire:
     """A connection with a request that is still being sent."""
 
-    def __init__(self, rest: Rest, method: str, path: str, /, **headers: str | None) -> None:
+    def __init__(
+        self, rest: Rest, method: str, path: str, body: bytes = b"", /, **headers: str | None
+    ) -> None:
         """path begins with the service, as for Rest.
 
-        A header's underscores stand for dashes; None leaves out what is sent of itself.
+        body: as much of it as goes with the head; a request that is refused may be answered, and
+        its connection closed, before more is sent. A header's underscores stand for dashes; None leaves out what is sent of itself.
         """
         where = urlsplit(rest.root)
         assert where.hostname
@@ -34,7 +37,7 @@ class Wire:
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"{method} /{rest.region}/{path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in given.items() if value is not None]
-        self.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
@@ -59,9 +62,7 @@ class Wire:
 def ask(rest: Rest, method: str, path: str, body: bytes = b"", /, **headers: str | None) -> Answer:
     if body:
         headers.setdefault("content_length", str(len(body)))
-    wire = Wire(rest, method, path, **headers)
-    wire.send(body)
-    return wire.answer()
+    return Wire(rest, method, path, body, **headers).answer()
 
 
 def escaped(name: str) -> str:

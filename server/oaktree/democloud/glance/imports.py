@@ -17,6 +17,8 @@ TASK, IMPORTING, FAILED = (
     "os_glance_failed_import",
 )
 MIB = 1 << 20
+# What went wrong is in the log alone.
+SAYS_NOTHING = "Task failed due to Internal Error"
 
 
 @SERVICE.route("POST", "/images/{id}/import")
@@ -33,6 +35,8 @@ def import_image(call: Call) -> Reply:
         raise ApiError(400, f"URI for web-download does not pass filtering: {uri}")
     image = own(call, "import_image")
     _check_state(image, method["name"])
+    if method["name"] == "copy-image" and not call.is_admin:
+        raise ApiError(403, "You are not authorized to complete copy_image action.")
     staged = call.region.image_data.get(image["id"])
     asked = {"image_id": image["id"], "import_req": body, "backend": [STORE]}
     task = new_task(call, "api_image_import", asked, image["id"])
@@ -74,23 +78,38 @@ def _mark(image: Item, properties: dict[str, str], *gone: str) -> None:
 
 async def _import(call: Call, image: Item, task: Item, staged: Content | None, uri: str) -> None:
     task.change(status="processing")
-    writer = Writer(call.cloud.arena, call.cloud.settings.uploads, *DIGESTS)
+    await asyncio.sleep(call.cloud.settings.import_seconds)
     try:
-        await asyncio.sleep(call.cloud.settings.import_seconds)
-        if staged is None:
-            async for piece in fetch(call, uri):
-                writer.add(piece)
-            staged = writer.finish()
-        check_quota(call, staged.size)
-        image.change(status="importing")
-        store(call, image, staged, b"".join(staged.pieces(0, PIECE)))
-    except (Unreachable, ApiError) as error:
-        call.region.image_data.pop(image["id"], None)
+        content = await _fetched(call, uri) if staged is None else staged
+        if staged is not None:
+            check_quota(call, staged.size)
+    except Unreachable:
         image.change(**EMPTY)
         _mark(image, {IMPORTING: "", FAILED: STORE}, TASK)
-        end(task, "failure", str(error))
+        end(task, "failure", SAYS_NOTHING)
+        return
+    except ApiError as error:
+        # Over the quota: what was staged stays.
+        _mark(image, {IMPORTING: ""}, TASK)
+        end(task, "failure", error.message)
+        return
+    image.change(status="importing")
+    try:
+        store(call, image, content, b"".join(content.pieces(0, PIECE)))
+    except ApiError:
+        # As Glance: the image stays `importing`, and is good for nothing but to be deleted.
+        call.region.image_data.pop(image["id"], None)
+        _mark(image, {IMPORTING: "", FAILED: STORE}, TASK)
+        end(task, "failure", SAYS_NOTHING)
         return
     if call.region.images.get(image["id"]) is not image:
         call.region.image_data.pop(image["id"], None)
     _mark(image, {IMPORTING: "", FAILED: ""}, TASK)
-    end(task, "success", f"Copied {staged.size // MIB} MiB", {"image_id": image["id"]})
+    end(task, "success", f"Copied {content.size // MIB} MiB", {"image_id": image["id"]})
+
+
+async def _fetched(call: Call, uri: str) -> Content:
+    writer = Writer(call.cloud.arena, call.cloud.settings.uploads, *DIGESTS)
+    async for piece in fetch(call, uri):
+        writer.add(piece)
+    return writer.finish()

@@ -7,7 +7,7 @@ from ..core import ApiError, Reply
 from ..keystone.service import Token
 from .acl import READ, WRITE, allowed
 from .reading import MANIFEST, Body, Broken, Dynamic, body, opener, parts
-from .service import Visit, found
+from .service import Visit, found, is_member
 from .store import Account, Container, Headers, Object, stamp
 from .writing import check_quota, created, delete_at, kept_headers
 
@@ -40,9 +40,8 @@ def copy(visit: Visit, source: str, target: str) -> Reply:
 
 def _entered(token: Token | None, account: Account, name: str, acl: str) -> Container:
     container = account.containers.get(name)
-    own = token is not None and token.project_id == account.project and "member" in token.roles
     text = container.headers.get(acl, "") if container else ""
-    if not own and not allowed(text, token, listing=False):
+    if not is_member(token, account) and not allowed(text, token, listing=False):
         raise ApiError(403, "")
     if container is None:
         raise ApiError(404, "")

@@ -90,14 +90,15 @@ def enter(call: Call, acl: str = "") -> Visit:
 
     acl: the list that lets others in than the account's own members. Without one, nobody.
     """
-    account_name, container_name = call.args["account"], call.args.get("container", "")
-    project, accounts = account_name.removeprefix("AUTH_"), call.region.accounts
-    account = accounts.get(project, Account(project))
-    name = call.args.get("object", "")
+    accounts = call.region.accounts
+    lead, _, project = call.args["account"].partition("AUTH_")
+    account = accounts.get(project) if not lead else None
+    account = account or Account("" if lead else project)
+    container_name, name = call.args.get("container", ""), call.args.get("object", "")
     ticket = check_ticket(call, account, container_name, name)
     token = None if ticket else _token(call)
-    owner = token is not None and token.project_id == project and "member" in token.roles
-    if owner and account_name.startswith("AUTH_"):
+    owner = is_member(token, account)
+    if owner:
         account = account_of(accounts, project)
     elif not ticket:
         container = account.containers.get(container_name)
@@ -105,6 +106,11 @@ def enter(call: Call, acl: str = "") -> Visit:
         if not acl or not allowed(text, token, listing=not name):
             _refuse(call, token)
     return Visit(call, account, container_name, name, owner, token, ticket)
+
+
+def is_member(token: Token | None, account: Account) -> bool:
+    """Of the account's project, and more than a reader."""
+    return token is not None and token.project_id == account.project and "member" in token.roles
 
 
 def _token(call: Call) -> Token | None:
