@@ -75,6 +75,8 @@ class Arena:
 class Kept:
     """What was uploaded: its last part in memory, what came before in the arena."""
 
+    __slots__ = ("_arena", "_extents", "_tail", "digests", "size")
+
     def __init__(self, arena: Arena) -> None:
         self.size = 0
         self.digests: dict[str, str] = {}

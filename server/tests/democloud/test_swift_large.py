@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from oaktree.democloud.content import Source
 
-from .conftest import Rest
+from .conftest import Rest, eventually
 from .wire import Answer, Swift
 
 PARTS = (b"a" * 5, b"b" * 7, b"c" * 3)
@@ -54,7 +54,7 @@ def large(swift: Swift) -> Swift:
 def test_a_manifest_reads_as_the_whole(large: Swift) -> None:
     got = large("GET", "/c/o")
     assert (got.body, got.headers["etag"]) == (WHOLE, ETAG)
-    assert got.headers["x-static-large-object"] == "true"
+    assert got.headers["x-static-large-object"] == "True"
     described = large("HEAD", "/c/o").headers
     assert (described["content-length"], described["etag"]) == ("15", ETAG)
     assert described["content-type"] == "text/x"
@@ -82,6 +82,12 @@ def test_a_post_leaves_it_whole(large: Swift) -> None:
     assert large("POST", "/c/o", x_object_meta_a="1").status == 202
     got = large("GET", "/c/o")
     assert (got.body, got.headers["x-object-meta-a"]) == (WHOLE, "1")
+
+
+def test_one_that_expires_leaves_its_segments(swift: Swift) -> None:
+    assert commit(swift, manifest(), x_delete_after="1").status == 201
+    eventually(lambda: swift("GET", "/c/o").status == 404)
+    assert swift.names("/s") == ["0", "1", "2"]
 
 
 def test_segments_of_many_sizes(swift: Swift) -> None:

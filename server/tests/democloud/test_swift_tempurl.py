@@ -68,7 +68,7 @@ def use(
 def test_each_key_and_digest(swift: Swift, key: str, digest: str) -> None:
     got = use(swift, "GET", signed(swift, "GET", key=key, digest=digest))
     assert (got.status, got.body) == (200, b"temp")
-    assert got.headers["content-disposition"] == "attachment; filename=\"x\"; filename*=utf-8''x"
+    assert got.headers["content-disposition"] == "attachment; filename=\"x\"; filename*=UTF-8''x"
     assert "x-object-meta-secret" not in got.headers
     assert got.headers["x-object-meta-public-color"] == "red"
 
@@ -137,7 +137,7 @@ def test_a_head_comes_with_each(swift: Swift) -> None:
 def test_a_name_for_the_file(swift: Swift) -> None:
     path = signed(swift, "GET")
     named = use(swift, "GET", f"{path}&filename=a%20b.txt").headers["content-disposition"]
-    assert named == "attachment; filename=\"a b.txt\"; filename*=utf-8''a%20b.txt"
+    assert named == "attachment; filename=\"a b.txt\"; filename*=UTF-8''a%20b.txt"
     assert use(swift, "GET", f"{path}&inline").headers["content-disposition"] == "inline"
     assert use(swift, "GET", path, range="bytes=1-2").body == b"em"
     assert use(swift, "GET", signed(swift, "GET", "none")).status == 404

@@ -24,7 +24,8 @@ class Wire:
         """path begins with the service, as for Rest.
 
         body: as much of it as goes with the head; a request that is refused may be answered, and
-        its connection closed, before more is sent. A header's underscores stand for dashes; None leaves out what is sent of itself.
+        its connection closed, before more is sent. A header's underscores stand for dashes; None
+        leaves out what is sent of itself.
         """
         where = urlsplit(rest.root)
         assert where.hostname
@@ -56,7 +57,8 @@ class Wire:
         head, _, body = got.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         status = int(first.split(" ")[1]) if first else 0
-        return Answer(status, dict(line.lower().split(": ", 1) for line in lines), body)
+        headers = (line.split(": ", 1) for line in lines)
+        return Answer(status, {name.lower(): value for name, value in headers}, body)
 
 
 def ask(rest: Rest, method: str, path: str, body: bytes = b"", /, **headers: str | None) -> Answer:

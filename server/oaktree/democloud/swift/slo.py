@@ -18,7 +18,7 @@ from .service import Visit
 from .sizes import MAX_MANIFEST, MAX_SEGMENTS
 from .store import Headers, Object, Stamp, stamp
 from .summary import summary
-from .writing import created
+from .writing import created, delete_at
 
 KEYS = {"path", "etag", "size_bytes", "range"}
 Errors = list[tuple[str, str]]
@@ -156,7 +156,8 @@ def _store(visit: Visit, headers: Headers, content_type: str, segments: list[Row
     writer = Writer(call.cloud.arena, "kept", "md5")
     writer.add(json.dumps(segments).encode())
     content = writer.finish()
-    made = Object(content, content_type, content.digests["md5"], headers, stamp())
+    etag_of_manifest, expires = content.digests["md5"], delete_at(call)
+    made = Object(content, content_type, etag_of_manifest, headers, stamp(), expires)
     made.segments, made.slo_etag = segments, f'"{etag}"'
     made.slo_size = sum(last - first for first, last in map(span, segments))
     visit.container.put(visit.name, made)
