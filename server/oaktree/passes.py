@@ -35,8 +35,8 @@ class Brought(Pass):
         self.asked = asked
         # How long the token is good, on the same clock.
         self.until = asked + known.seconds
-        # When it was last asked because a cloud had refused it.
-        self.doubted = float("-inf")
+        # When a cloud refused it, and when it was last asked whether it was right.
+        self.refused = self.doubted = float("-inf")
         self.timer: asyncio.TimerHandle | None = None
         self.again: asyncio.Task[None] | None = None
 
@@ -85,7 +85,9 @@ class Passes:
 
     def confirm(self, one: Brought, asked: float) -> None:
         """The identity service has said the same again."""
-        one.asked, one.is_doubted = asked, False
+        one.asked = asked
+        # What was asked before a cloud refused it says nothing of that.
+        one.is_doubted = one.is_doubted and asked < one.refused
         self._look_in(one, self._check_seconds)
 
     def end(self, one: Brought, why: Refused) -> None:
@@ -99,9 +101,13 @@ class Passes:
 
     async def reconsider(self, one: Brought) -> None:
         """Asks about a token that a cloud has refused, unless that was done a moment ago."""
-        if one.again is None and one.ended is None and not one.doubt_seconds():
-            self._look_again(one)
-        if one.again is not None:
+        # The question that is under way may be older than the doubt.
+        for _ in range(2):
+            if one.again is None:
+                if not one.is_doubted or one.ended is not None or one.doubt_seconds():
+                    return
+                self._look_again(one)
+            assert one.again is not None
             await asyncio.shield(one.again)
 
     def close(self) -> None:
@@ -113,6 +119,7 @@ class Passes:
 
     def _doubted(self, loop: asyncio.AbstractEventLoop, one: Brought) -> None:
         """A cloud has answered 401; told by one of its threads."""
+        one.refused = time.monotonic()
         one.is_doubted = True
         loop.call_soon_threadsafe(self._look_in, one, one.doubt_seconds())
 
@@ -140,12 +147,14 @@ class Passes:
             one.again = asyncio.create_task(self._again(one))
 
     async def _again(self, one: Brought) -> None:
-        if one.is_doubted:
-            one.doubted = time.monotonic()
+        began, was_doubted = time.monotonic(), one.is_doubted
         try:
             await self._ask(one)
+            if was_doubted and not one.is_doubted:
+                one.doubted = began
         except Refused as refused:
             if one.ended is None:
+                one.doubted = began
                 # Until the identity service has said otherwise, the streams stay.
                 LOG.info("a token could not be looked at again: %s", refused.code.name)
                 self._look_in(one, DOUBT_SECONDS)

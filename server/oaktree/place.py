@@ -21,7 +21,7 @@ from openstack import exceptions, proxy
 from openstack.config.cloud_region import CloudRegion
 from openstack.connection import Connection
 
-from oaktree import http
+from oaktree import http, renewal
 from oaktree.brought import BroughtTokens
 from oaktree.budget import Budget, Turn
 from oaktree.errors import Refused, service_absent
@@ -84,6 +84,7 @@ class Place:
         self._kept: dict[str, tuple[float, Any]] = {}
         self._states: dict[type[Any], Any] = {}
         self._threads = asyncio.Semaphore(THREADS)
+        renewal.let_everybody_try_again(config.get_auth())
 
     def __repr__(self) -> str:
         return f"<Place {self.cloud}/{self.region}>"

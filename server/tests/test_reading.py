@@ -207,6 +207,21 @@ def test_an_expired_token_is_renewed_unnoticed(
     assert cloud.flavors.get("m1.tiny").name == "m1.tiny"
 
 
+def test_all_who_learn_that_a_token_is_expired_try_again(running: Running, demo: DemoCloud) -> None:
+    place = running.caller.clouds.regions("modern")["east"]
+
+    def ask() -> int:
+        return int(place.service("compute").get("/flavors").status_code)
+
+    async def crowd() -> list[int]:
+        return await asyncio.gather(*(place.run(None, ask) for _ in range(8)))
+
+    running.do(crowd())
+    for _ in range(10):
+        demo.expire_tokens("modern")
+        assert running.do(crowd()) == [200] * 8
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "code", "reason"),
     [
