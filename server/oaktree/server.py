@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import ipaddress
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -60,6 +62,22 @@ def _local(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _hosts(host: str) -> list[str]:
+    """What to listen on where a host of this machine is asked for: on all that `localhost` may
+    stand for. Clients that say so try one after the other, and show a token to whoever answers;
+    were that somebody else, he could use it here."""
+    found = []
+    for family, loopback in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        # A machine need not have both.
+        with contextlib.suppress(OSError), socket.socket(family) as tried:
+            tried.bind((loopback, 0))
+            found.append(ipaddress.ip_address(loopback))
+    if host != "localhost":
+        asked = ipaddress.ip_address(host.strip("[]"))
+        found = [asked, *(one for one in found if one != asked)]
+    return [f"[{one}]" if one.version == 6 else str(one) for one in found]
 
 
 class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]
@@ -115,23 +133,36 @@ class Oaktree:
         # A socket's file is its owner's alone, whatever the mask would allow.
         mask = os.umask(0o177)
         try:
-            if self._tls is None:
-                port = self._server.add_insecure_port(address)
-            else:
-                port = self._server.add_secure_port(address, self._tls)
-        except RuntimeError as error:
-            raise OSError(
-                f"cannot listen on {address}: the port is in use, or the address is not this "
-                "machine's; choose another with --listen"
-            ) from error
+            where = self._listen(address)
         finally:
             os.umask(mask)
-        where = address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
         self._gate.open(where)
         await self._server.start()
         for name in ("", *self._services):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return where
+
+    def _listen(self, address: str) -> str:
+        if address.startswith("unix:"):
+            self._bind(address)
+            return address
+        host, _, port = address.rpartition(":")
+        # gRPC itself would be content with one of several.
+        for name in [host] if self._tls is not None else _hosts(host):
+            port = self._bind(f"{name}:{port}")
+        return f"{host}:{port}"
+
+    def _bind(self, address: str) -> str:
+        """The port; of a socket, nothing of use."""
+        try:
+            if self._tls is None:
+                return str(self._server.add_insecure_port(address))
+            return str(self._server.add_secure_port(address, self._tls))
+        except RuntimeError as error:
+            raise OSError(
+                f"cannot listen on {address}: the port is in use, or the address is not this "
+                "machine's; choose another with --listen"
+            ) from error
 
     async def ended(self) -> None:
         """Waits until it serves no more; raises what ended it, if it was not stopped."""

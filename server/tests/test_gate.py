@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from oaktree import tokenfile
+from oaktree.clouds import Clouds
+from oaktree.gate import Open
+from oaktree.server import Oaktree
 from oaktree.tokenfile import TokenFile, name_of
 from oaktreemodel.v1 import auth_pb2, auth_pb2_grpc, flavor_pb2, flavor_pb2_grpc
 
@@ -172,3 +176,27 @@ def test_a_socket_has_a_token_too(runtime: Path, tmp_path: Path, clouds_yaml: Pa
         assert flavor(address, ("authorization", f"Bearer {token_of(address)}")) == "m1.tiny"
     finally:
         stop(process)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_nobody_else_is_localhost(host: str) -> None:
+    """Clients that say so try each of its addresses, and show whoever answers the token."""
+    with socket.socket(socket.AF_INET6) as other:
+        try:
+            other.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(OSError, match="the port is in use"):
+            await Oaktree(Open(Clouds({}))).start(f"{host}:{port}")
+    oaktree = Oaktree(Open(Clouds({})))
+    where = await oaktree.start(f"{host}:0")
+    try:
+        assert where.rpartition(":")[0] == host
+        port = int(where.rpartition(":")[2])
+        for family, name in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.socket(family) as other, pytest.raises(OSError, match="in use"):
+                other.bind((name, port))
+    finally:
+        await oaktree.stop(0)
