@@ -30,6 +30,8 @@ KEPT = 10_000
 class _Made:
     digest: bytes
     task: asyncio.Task[bytes]
+    # Tells whether it has begun.
+    patience: http.Patience | None
 
 
 class Once:
@@ -54,7 +56,7 @@ class Once:
         digest = hashlib.sha256(named.SerializeToString(deterministic=True)).digest()
         made = self._made.get(key)
         if made is None:
-            made = _Made(digest, self.keep(work()))
+            made = _Made(digest, self.keep(work()), http.patience.get())
             self._made[key] = made
             made.task.add_done_callback(lambda task: self._ended(key, task))
         elif made.digest != digest:
@@ -63,6 +65,8 @@ class Once:
                 Reason.REASON_REQUEST_ID_REUSED,
                 f"request id {identifier} was used before with other parameters; make a new one",
             )
+        # Whoever repeats is not to be told that nothing was done, either.
+        http.patience.set(made.patience)
         return await asyncio.shield(made.task)
 
     def keep(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
