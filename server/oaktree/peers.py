@@ -53,7 +53,9 @@ class Peers:
                 del self._asking[name]
 
     def _wrong(self, name: str) -> None:
-        self._buckets[name] = (max(self._level(name) - 1, 0.0), self._clock())
+        # Below nothing, by those that were asked about at the same time: else so many would be let
+        # in whenever there is room for one.
+        self._buckets[name] = (self._level(name) - 1, self._clock())
         self._buckets.move_to_end(name)
         while len(self._buckets) > KEPT:
             self._buckets.popitem(last=False)

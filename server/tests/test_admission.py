@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -13,7 +14,8 @@ from grpc_status import rpc_status
 from oaktree import admission
 from oaktree.democloud import DemoCloud
 from oaktree.democloud.keystone.service import PASSWORD
-from oaktree.peers import name_of
+from oaktree.errors import Refused, unauthenticated
+from oaktree.peers import Peers, name_of
 from oaktreemodel.v1 import (
     cloud_pb2,
     cloud_pb2_grpc,
@@ -205,6 +207,22 @@ def test_an_identity_service_that_says_nothing(
     demo.fault("modern", "silent", service="identity", path="/auth/tokens", times=None)
     got = refused(flavor, channel, showing("gAAAAA"))
     assert got == (Code.UNAVAILABLE, "CLOUD_UNREACHABLE")
+
+
+def test_wrong_tokens_that_come_at_a_time_all_count() -> None:
+    now = 0.0
+    peers = Peers(60, lambda: now)
+    peer = "ipv4:192.0.2.7:4711"
+    with contextlib.suppress(Refused), contextlib.ExitStack() as asking:
+        for _ in range(100):
+            asking.enter_context(peers.asking(peer))
+        raise unauthenticated("all are wrong")
+    now = 40.0
+    with pytest.raises(Refused, match="too many wrong tokens"), peers.asking(peer):
+        pass
+    now = 42.0
+    with peers.asking(peer):
+        pass
 
 
 @pytest.mark.parametrize(
