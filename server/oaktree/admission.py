@@ -196,7 +196,8 @@ class Admission(Gate):
         return made
 
     def _remember_wrong(self, digest: bytes, why: Refused) -> None:
-        self._wrong[digest] = (time.monotonic() + WRONG_SECONDS, why)
+        # A copy: a traceback keeps alive all that was known when it was made, such as the token.
+        self._wrong[digest] = (time.monotonic() + WRONG_SECONDS, replace(why))
         self._wrong.move_to_end(digest)
         while len(self._wrong) > WRONG:
             self._wrong.popitem(last=False)

@@ -225,6 +225,15 @@ def test_wrong_tokens_that_come_at_a_time_all_count() -> None:
         pass
 
 
+def test_what_is_remembered_of_a_wrong_token_is_small(
+    patient: Deployed, channel: grpc.Channel
+) -> None:
+    assert refused(flavor, channel, showing("one"))[1] == "UNAUTHENTICATED"
+    ((_, why),) = patient.gate._wrong.values()
+    # It would keep alive the call, and the identity service's answer.
+    assert why.__traceback__ is None
+
+
 @pytest.mark.parametrize(
     ("peer", "name"),
     [
