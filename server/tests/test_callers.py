@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -19,9 +20,9 @@ from oaktreemodel.v1 import (
 )
 
 from .conftest import until
-from .deployed import Deployed, showing
+from .deployed import Deployed, Metadata, showing
 from .deployed_fixtures import channel, patient, served
-from .shown import create_token, flavor, refused, refused_now, revoke, token_in, watch
+from .shown import create_token, flavor, refusal, refused, refused_now, revoke, token_in, watch
 
 __all__ = ["channel", "patient", "served"]
 
@@ -202,3 +203,24 @@ def test_what_changed_about_a_user_makes_another_caller(
     made = stub.CreateServer(request, metadata=again, timeout=60).server
     assert len(served.gate.callers()) == len(before) + 1
     demo.remove("modern", "east", "servers", made.id)
+
+
+def test_many_come_at_a_time_for_little_room(
+    patient: Deployed, demo: DemoCloud, channel: grpc.Channel
+) -> None:
+    users = (("demo", "demo"), ("other", "other"), ("reader", "demo"))
+
+    def come(metadata: Metadata) -> str:
+        try:
+            return flavor(channel, metadata)
+        except grpc.RpcError as error:
+            return str(refusal(error))
+
+    # Who is let in may be idle still when room is made for who comes next.
+    told: set[str] = set()
+    with ThreadPoolExecutor(12) as pool:
+        for _ in range(20):
+            new = [showing(patient.token(*user)) for user in users * 2]
+            told.update(pool.map(come, new))
+    assert told <= {"m1.tiny", str((Code.RESOURCE_EXHAUSTED, "RATE_LIMITED"))}
+    assert "m1.tiny" in told
