@@ -45,7 +45,18 @@ class Pass:
         self.ended: Refused | None = None
         # The cloud has refused it somewhere; it may be worth nothing any more.
         self.is_doubted = False
+        # Calls that are under way, and those of them that are streams.
+        self.calls = 0
         self.streams: set[Stream] = set()
+
+    def enter(self) -> None:
+        """A call begins; it has to `leave`."""
+        self.calls += 1
+        self.caller.calls += 1
+
+    def leave(self) -> None:
+        self.calls -= 1
+        self.caller.calls -= 1
 
     @contextlib.contextmanager
     def streaming(self) -> Iterator[Stream]:

@@ -52,11 +52,12 @@ class Passes:
     def __init__(
         self, most: int, check_seconds: float, ask: Callable[[Brought], Awaitable[object]]
     ) -> None:
-        """`ask` asks the identity service again, and comes back here with what it says."""
+        """`most` are kept that no call shows just now. `ask` asks the identity service again, and
+        comes back here with what it says."""
         self._most = most
         self._check_seconds = check_seconds
         self._ask = ask
-        # The oldest come first.
+        # Those that were shown last are at the end.
         self._passes: OrderedDict[bytes, Brought] = OrderedDict()
 
     def get(self, digest: bytes) -> Brought | None:
@@ -68,19 +69,21 @@ class Passes:
         if found is None:
             return None
         now = time.monotonic()
-        is_fresh = found.until > now and now - found.asked < self._check_seconds
-        return found if is_fresh else None
+        if found.until <= now or now - found.asked >= self._check_seconds:
+            return None
+        self._passes.move_to_end(digest)
+        return found
 
     def add(self, one: Brought) -> None:
         self._passes[one.digest] = one
         loop = asyncio.get_running_loop()
         one.kept.tokens.add(one.token, partial(self._doubted, loop, one))
         one.kept.passes.add(one)
-        while len(self._passes) > self._most:
-            idle = next((other for other in self._passes.values() if not other.streams), one)
-            if idle is one:
-                break
-            self.end(idle, ended())
+        if len(self._passes) > self._most:
+            # What has calls under way takes nobody's room, and these are to end by themselves.
+            idle = [other for other in self._passes.values() if not other.calls]
+            for other in idle[: -self._most]:
+                self.end(other, ended())
         self._look_in(one, self._check_seconds)
 
     def confirm(self, one: Brought, asked: float) -> None:

@@ -88,7 +88,7 @@ class Service:
         try:
             metadata = context.invocation_metadata()
             admitted = await self._admit(rpc, context, metadata)
-            admitted.caller.calls += 1
+            admitted.enter()
             call = self._call(rpc, data, context, admitted, metadata)
             return await handler(call)
         except asyncio.CancelledError:
@@ -99,7 +99,7 @@ class Service:
         finally:
             Others.serving -= 1
             if admitted is not None:
-                admitted.caller.calls -= 1
+                admitted.leave()
             if call is not None:
                 call.reach.cancel()
 
@@ -115,7 +115,7 @@ class Service:
         try:
             metadata = context.invocation_metadata()
             admitted = await self._admit(rpc, context, metadata)
-            admitted.caller.calls += 1
+            admitted.enter()
             call = self._call(rpc, data, context, admitted, metadata)
             with admitted.streaming() as stream:
                 async for response in handler(call):
@@ -136,7 +136,7 @@ class Service:
         finally:
             Others.serving -= served
             if admitted is not None:
-                admitted.caller.calls -= 1
+                admitted.leave()
             if call is not None:
                 call.reach.cancel()
 

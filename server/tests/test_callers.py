@@ -13,6 +13,8 @@ from oaktree.democloud import DemoCloud
 from oaktreemodel.v1 import (
     cloud_pb2,
     cloud_pb2_grpc,
+    flavor_pb2,
+    flavor_pb2_grpc,
     network_pb2,
     network_pb2_grpc,
     server_pb2,
@@ -224,3 +226,25 @@ def test_many_come_at_a_time_for_little_room(
             told.update(pool.map(come, new))
     assert told <= {"m1.tiny", str((Code.RESOURCE_EXHAUSTED, "RATE_LIMITED"))}
     assert "m1.tiny" in told
+
+
+def test_a_token_that_is_in_use_stays(
+    patient: Deployed, demo: DemoCloud, channel: grpc.Channel
+) -> None:
+    metadata = patient.renewed()
+    assert flavor(channel, metadata) == "m1.tiny"
+    demo.fault("modern", "silent", service="compute")
+    request = flavor_pb2.GetFlavorRequest(name_or_id="m1.tiny")
+    request.location.region = "east"
+    request.max_age.FromSeconds(0)
+    stub = flavor_pb2_grpc.FlavorServiceStub(channel)
+    call = stub.GetFlavor.future(request, metadata=metadata, timeout=60)
+    until(lambda: demo.traffic("modern")["in_flight"] > 0)
+    # More than there is room for.
+    for _ in range(12):
+        assert flavor(channel, showing(patient.token("other", "other"))) == "m1.tiny"
+    demo.reset_calls()
+    assert flavor(channel, metadata, fresh=True) == "m1.tiny"
+    assert demo.calls("modern")[LOOKS] == 0
+    assert not call.done()
+    call.cancel()
