@@ -134,6 +134,7 @@ func (f *fake) handle(_ any, stream grpc.ServerStream) error {
 	}
 	if play.endless {
 		<-stream.Context().Done()
+		return stream.Context().Err()
 	}
 	return play.err
 }

@@ -13,7 +13,7 @@ import uvloop
 from openstack import exceptions
 from openstack.config import OpenStackConfig
 
-from oaktree import __version__
+from oaktree import __version__, grpclog  # noqa: F401
 from oaktree.clouds import configured, names_of
 from oaktree.deployment import LISTEN, read
 from oaktree.gate import Open, Own

@@ -18,6 +18,7 @@ from typing import Any
 if __name__ == "__main__":
     # Run as a file, Python looks for modules in this folder, where `http` would hide its own.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    from oaktree import grpclog  # noqa: F401
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc

@@ -160,7 +160,8 @@ class Service:
         if call is not None:
             refused = refused.at(**call.where())
         # The message may quote a request or a cloud, and so what nobody else may read.
-        LOG.info("%s: %s %s", rpc.name, refused.code.name, reason_word(refused.reason))
+        words = dict.fromkeys((refused.code.name, reason_word(refused.reason)))
+        LOG.info("%s: %s", rpc.name, " ".join(words))
         LOG.debug("%s: %s", rpc.name, refused.message)
         await refuse(context, refused)
 

@@ -194,7 +194,7 @@ def test_a_project_of_the_same_name_in_another_domain_is_another(
     assert "Default" in location
     for domain in ({"domain_id": "elsewhere"}, {"domain_name": "elsewhere"}):
         cloud = client.cloud("modern", region="east", project={"name": "demo", **domain})
-        with pytest.raises(oaktreemodel.Unauthenticated):
+        with pytest.raises(oaktreemodel.PermissionDenied, match="no token for the project 'demo'"):
             list(cloud.networks.list())
 
 
