@@ -37,6 +37,11 @@ class Endpoint:
         # Two slashes in front mean nothing special here, but stay.
         return "/" + os.path.abspath(rest).lstrip("/")
 
+    @property
+    def is_name(self) -> bool:
+        """Whether the host is a name, which may have several addresses."""
+        return not self.target.startswith("unix:") and not _is_ip(self.place.rpartition(":")[0])
+
 
 def parse(address: str, *, insecure: bool = False, has_certificates: bool = False) -> Endpoint:
     """Read `host:port`, `http://host:port`, `https://host:port` or `unix:/path`.
@@ -82,7 +87,12 @@ def _host_and_port(address: str, rest: str, default: int) -> tuple[str, int]:
 def _is_local(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    return _is_ip(host) and ipaddress.ip_address(host).is_loopback
+
+
+def _is_ip(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return False
+    return True

@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from oaktreemodel._address import Endpoint
+from oaktreemodel._explain import explain
 from oaktreemodel.errors import (
     AlreadyExists,
     Ambiguous,
@@ -114,7 +115,7 @@ def from_call(error: grpc.RpcError, at: Endpoint, request_id: str, hint: str = "
         status.message = f"{made.message}; {hint}"
         return from_status(status, request_id)
     # Every error that an oaktree makes has a reason; what has none comes from the way there.
-    if not made.reason and (advice := _advice(made, at)):
+    if not made.reason and (advice := explain(made, at)):
         made = type(made)(advice, code=made.code, request_id=request_id)
     return made
 
@@ -130,41 +131,6 @@ def _status(error: grpc.RpcError) -> Status:
             with contextlib.suppress(DecodeError):
                 status.MergeFrom(Status.FromString(value))
     return status
-
-
-# What gRPC's own words mean for an address, most telling first.
-_SIGNS = (
-    ("wrong_version_number", "it does not speak TLS; if that is meant, write http://"),
-    ("certificate_verify_failed", "its certificate is not trusted; name its authority with ca="),
-    ("hostname verification", "its certificate is for another host name"),
-    ("lookup", "there is no such host"),
-    ("no such file", "there is no such socket; is oaktree running?"),
-    ("refused", "nothing listens there, or nothing that speaks gRPC; is oaktree running?"),
-    ("http1", "a web server answers there"),
-    ("settings frame", "what listens there says nothing; it may not speak gRPC"),
-)
-_SIGNS_OF_A_CLOSED_DOOR = ("socket closed", "reset by peer", "endpoint closing")
-
-
-def _advice(error: OaktreeError, at: Endpoint) -> str:
-    """What to tell of an error that no oaktree made; empty where its own words must do."""
-    if error.code is grpc.StatusCode.UNIMPLEMENTED:
-        return (
-            f"what answers at {at.address} does not know this call: it is an older oaktree, or"
-            f" something else ({error.message})"
-        )
-    if error.code is not grpc.StatusCode.UNAVAILABLE:
-        return ""
-    words = error.message.lower()
-    if "failed to connect" not in words and "resolving" not in words:
-        return f"the connection to {at.address} broke ({error.message})"
-    for sign, meaning in _SIGNS:
-        if sign in words:
-            return f"no oaktree can be reached at {at.address}: {meaning}"
-    if any(sign in words for sign in _SIGNS_OF_A_CLOSED_DOOR):
-        likely = "want a client certificate: cert= and key=" if at.is_secure else "want https://"
-        return f"no oaktree can be reached at {at.address}: it hung up; it may {likely}"
-    return f"no oaktree can be reached at {at.address} ({error.message})"
 
 
 def _unpack(detail: Any) -> Message | None:

@@ -17,6 +17,7 @@ from conftest import Connect
 from fake import Oaktree
 from oaktreemodel import v1
 from oaktreemodel._address import Endpoint, parse
+from oaktreemodel._explain import explain
 
 # Address, target, whether TLS is spoken, whether it stays on this machine.
 ADDRESSES = [
@@ -156,6 +157,36 @@ def test_plaintext_where_tls_is_spoken(connect: Connect, secure: Oaktree) -> Non
 def test_a_certificate_nobody_trusts(connect: Connect, secure: Oaktree) -> None:
     address = f"https://{secure.address}"
     assert "not trusted; name its authority with ca=" in complaint(connect(address), address)
+
+
+# All that gRPC says of a name whose last address is another than the server's.
+LAST_REFUSED = "failed to connect to all addresses; last error: ipv6:%5B::1%5D:1: refused"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [("https://", "but its certificate is not trusted"), ("", "but it may want https://")],
+)
+def test_a_name_with_another_address_that_refuses(scheme: str, said: str) -> None:
+    error = oaktreemodel.Unavailable(LAST_REFUSED, code=grpc.StatusCode.UNAVAILABLE)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        assert f"something listens there, {said}" in explain(
+            error, parse(f"{scheme}localhost:{port}")
+        )
+        exact = parse(f"{scheme}127.0.0.1:{port}")
+        assert "nothing listens there" in explain(error, exact)
+    assert "nothing listens there" in explain(error, parse(f"{scheme}localhost:{port}"))
+
+
+def test_a_name_beyond_this_machine_that_refuses() -> None:
+    error = oaktreemodel.Unavailable(LAST_REFUSED, code=grpc.StatusCode.UNAVAILABLE)
+    for address, said in (
+        ("oaktree.example.com", "its certificate is not trusted"),
+        ("http://oaktree.example.com", "it may want https://"),
+        ("[2001:db8::1]:1", "nothing that speaks gRPC; is oaktree running?"),
+    ):
+        assert f"nothing listens there, or {said}" in explain(error, parse(address))
 
 
 def test_a_certificate_for_another_host(connect: Connect) -> None:
