@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import grpc
 
 from oaktreemodel._address import Endpoint, parse
-from oaktreemodel._credentials import Credentials, Pem, find
+from oaktreemodel._credentials import Credentials, Pem, find, naming, source_of_ca
 from oaktreemodel._tokens import Tokens, tokens_for
 from oaktreemodel._version import __version__
 
@@ -84,10 +84,11 @@ def prepare(
         told["grpc.enable_http_proxy"] = 0
     tls = None
     if endpoint.is_secure:
+        authorities = _pem(found.ca, source_of_ca(given, found))
         tls = grpc.ssl_channel_credentials(
-            root_certificates=_system_roots() if found.ca is None else _pem(found.ca),
-            private_key=None if key is None else _pem(key),
-            certificate_chain=None if cert is None else _pem(cert),
+            root_certificates=_system_roots() if authorities is None else authorities,
+            private_key=_pem(key, "key="),
+            certificate_chain=_pem(cert, "cert="),
         )
     # Of an option given twice gRPC takes the first.
     return Way(endpoint, tls, list({**told, **dict(options)}.items()), tokens)
@@ -98,8 +99,11 @@ def service_config() -> str:
     return resources.files("oaktreemodel.v1").joinpath("service_config.json").read_text()
 
 
-def _pem(given: Pem) -> bytes:
-    return given if isinstance(given, bytes) else Path(given).read_bytes()
+def _pem(given: Pem | None, source: str) -> bytes | None:
+    if given is None or isinstance(given, bytes):
+        return given
+    with naming(source):
+        return Path(given).read_bytes()
 
 
 def _system_roots() -> bytes | None:

@@ -7,9 +7,10 @@ an oaktree of one's own wants comes from none of them, see `_tokens.py`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TypeAlias
 
@@ -72,7 +73,7 @@ def find(given: Credentials, file: str | os.PathLike[str] | None) -> Credentials
         OSError: The file cannot be read, or was named and is not there.
     """
     _check(given, str)
-    known = given if file is None else _add(given, os.fspath(file), is_named=True)
+    known = given if file is None else _add(given, os.fspath(file), "credentials=")
     named = None
     environ = _environment(os.environ)
     if _is_for(environ, known.address):
@@ -81,9 +82,10 @@ def find(given: Credentials, file: str | os.PathLike[str] | None) -> Credentials
         named = os.environ.get(_variable("credentials")) or None
     # Else nothing of it is needed, and a mistake in it hurts nobody.
     if known.address is None or not known.has_secret:
-        path = named or default_file()
-        if named is not None or os.path.exists(path):
-            known = _add(known, path, is_named=named is not None)
+        if named is not None:
+            known = _add(known, named, _variable("credentials"))
+        elif os.path.exists(path := default_file()):
+            known = _add(known, path, None)
     return known
 
 
@@ -93,6 +95,24 @@ def default_file() -> str:
     if not os.path.isabs(folder):
         folder = os.path.expanduser("~/.config")
     return os.path.join(folder, "oaktree", "credentials.yaml")
+
+
+def source_of_ca(given: Credentials, found: Credentials) -> str:
+    """What named the authorities: an argument, a variable or a key."""
+    if given.ca is not None:
+        return "ca="
+    variable = _variable("ca")
+    return variable if found.ca == os.environ.get(variable) else "ca: in the credentials file"
+
+
+@contextlib.contextmanager
+def naming(source: str) -> Iterator[None]:
+    """An OSError that is raised in it says also what named the file."""
+    try:
+        yield
+    except OSError as error:
+        told = f"{source}: {error.strerror}"
+        raise OSError(error.errno, told, error.filename) from error
 
 
 def is_sendable(value: str) -> bool:
@@ -122,12 +142,13 @@ def _is_for(found: Credentials, address: str | None) -> bool:
     return parse(found.address).place == parse(address).place
 
 
-def _add(known: Credentials, path: str, *, is_named: bool) -> Credentials:
+def _add(known: Credentials, path: str, named_by: str | None) -> Credentials:
     """What is known, and what the file adds to it if it is for the same address."""
-    stored = _read(path)
+    with naming(named_by or "the credentials file"):
+        stored = _read(path)
     if _is_for(stored, known.address):
         return known.over(stored)
-    if is_named:
+    if named_by is not None:
         raise ValueError(f"{path} is for another address than {known.address!r}")
     return known
 
