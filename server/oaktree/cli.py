@@ -116,10 +116,14 @@ def _login_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--oaktree-cloud",
         metavar="NAME",
-        help="what the oaktree calls this cloud, if it serves several",
+        help="what the oaktree calls this cloud, if it serves several (default: what the file "
+        "says; '': nothing)",
     )
     parser.add_argument(
-        "--ca", metavar="FILE", help="the authority that signs the oaktree's certificate, in PEM"
+        "--ca",
+        metavar="FILE",
+        help="the authority that signs the oaktree's certificate, in PEM (default: what the file "
+        "says; '': those that this machine trusts)",
     )
     parser.add_argument(
         "--days",
@@ -135,7 +139,7 @@ def _login_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="give it this role; may be given again (default: member)",
+        help="give it this role; may be given again (default: those of the former, else member)",
     )
     parser.add_argument("--name", help="what to call it (default: by this machine and the time)")
     parser.add_argument(

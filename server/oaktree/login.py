@@ -8,12 +8,14 @@ import contextlib
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import oaktreemodel
 from keystoneauth1.exceptions import ClientException
 from oaktreemodel._address import parse
 from oaktreemodel._credentials import default_file
@@ -36,32 +38,48 @@ _MEMBER = ("member", "_member_")
 _READER = ("reader",)
 # For each request to the cloud: without it, a cloud that hangs is waited for without end.
 _SECONDS = 60.0
+# For the oaktree, to take the credential.
+_TRIAL_SECONDS = 30.0
 
 
 def run(given: argparse.Namespace, config: OpenStackConfig) -> int:
-    """ValueError or OSError, which say what to do, if it cannot be done. Nothing has changed
-    then."""
-    named = given.file or os.environ.get("OAKTREE_CREDENTIALS")
-    path = Path(os.path.realpath(named or default_file()))
+    """0, or 1 if the oaktree does not take what was written. ValueError or OSError, which say what
+    to do, if it cannot be done. Nothing has changed then."""
+    named = given.file or os.environ.get("OAKTREE_CREDENTIALS") or default_file()
+    path = Path(os.path.realpath(named))
     former = _Former.read(path, given.force)
     address = given.address or os.environ.get("OAKTREE_ADDRESS") or former.address
     if not address:
         raise ValueError("which oaktree is it for? Say `oaktree login HOST:PORT`")
-    _check(address, given.ca)
-    if not given.force and former.address and parse(former.address).place != parse(address).place:
+    is_same = _is_address(former.address) and parse(former.address).place == parse(address).place
+    if former.address and not is_same and not given.force:
         raise ValueError(
             f"{path} is for {former.address}: name another file with --file, or replace this one "
             "with --force"
         )
+    # What is said of one oaktree holds for no other.
+    kept = former if is_same else _Former()
+    ca = kept.ca if given.ca is None else given.ca and os.path.abspath(given.ca)
+    cloud = kept.cloud if given.oaktree_cloud is None else given.oaktree_cloud
+    # As clients do, from the folder that the file is named in, even where it is a link.
+    _check(address, os.path.join(os.path.dirname(named), ca) if ca else None)
     user = _User(config, _choose_cloud(config, given.cloud))
-    roles, remark = choose(user.roles, given.role, given.read_only)
+    replaced, left = user.find(former.client_id) if former.client_id else (None, "")
+    chosen = given.role or given.read_only
+    had = [] if replaced is None or chosen else [str(one["name"]) for one in replaced.roles]
+    if gone := [role for role in had if role not in user.roles]:
+        raise ValueError(
+            f"the former credential has {_words(gone)}, which you do not have in this project: say "
+            "which the new one gets, with --role or --read-only"
+        )
+    roles, remark = choose(user.roles, given.role or had, given.read_only)
     made = user.make(given.name or _name(), roles, given.days)
     content = {
         "address": address,
         "client_id": made.id,
         "client_secret": made.secret,
-        "ca": os.path.abspath(given.ca) if given.ca else "",
-        "cloud": given.oaktree_cloud or "",
+        "ca": ca,
+        "cloud": cloud,
     }
     try:
         # In quotes, since some ids look like numbers.
@@ -76,9 +94,54 @@ def run(given: argparse.Namespace, config: OpenStackConfig) -> int:
     print(f"for project {user.project} of cloud {user.cloud}, with {_words(roles)}{remark},")
     print(f"good until {str(made.expires_at)[:16].replace('T', ' ')} UTC,")
     print(f"and wrote it into {path}, for {address}")
-    if former.client_id:
-        print(user.replace(former.client_id))
-    return 0
+    taken = [
+        f"{key} {value}"
+        for key, value, now in (
+            ("address", kept.address, given.address or os.environ.get("OAKTREE_ADDRESS") or None),
+            ("ca", kept.ca, given.ca),
+            ("cloud", kept.cloud, given.oaktree_cloud),
+        )
+        if value and now is None
+    ]
+    taken += [_words(had)] if had else []
+    if taken:
+        print(f"took over from the former: {', '.join(taken)}")
+    if left:
+        print(left if chosen else f"{left}; so the roles are chosen anew")
+    return _finish(user, replaced, Path(named), address)
+
+
+def _finish(user: _User, replaced: Any, path: Path, address: str) -> int:
+    """Deletes what was replaced, if the oaktree takes what is in its place."""
+    problem = _try(path)
+    if not problem:
+        print("the oaktree takes it")
+        if replaced is not None:
+            print(user.replace(replaced))
+        return 0
+    _warn(f"{path} is written, but the oaktree did not take the new credential: {problem}")
+    if not parse(address).is_secure:
+        _warn(f"clients call {address} in plaintext; if it speaks TLS, write https://HOST:PORT")
+    if replaced is not None:
+        _warn(
+            f"the former one, {replaced.name} ({replaced.id}), is left; if nobody needs it, "
+            f"delete it: openstack application credential delete {replaced.id}"
+        )
+    return 1
+
+
+def _try(path: Path) -> str:
+    """Does as every client will with the file; why it does not work, or empty."""
+    try:
+        with oaktreemodel.connect(credentials=path) as client:
+            client.metadata(timeout=_TRIAL_SECONDS)
+    except (OSError, ValueError, oaktreemodel.OaktreeError) as error:
+        return str(error)
+    return ""
+
+
+def _warn(text: str) -> None:
+    print(f"oaktree: warning: {text}", file=sys.stderr)
 
 
 def choose(has: Sequence[str], wanted: Sequence[str], read_only: bool) -> tuple[Sequence[str], str]:
@@ -154,13 +217,16 @@ class _Former:
 
     address: str = ""
     client_id: str = ""
+    # As it is written there: from the file's folder.
+    ca: str = ""
+    cloud: str = ""
 
     @classmethod
     def read(cls, path: Path, force: bool) -> _Former:
         """ValueError if it is something else, unless that may be replaced by `force`."""
         try:
             section = Section(path, load(path))
-            found = cls(section.text("address"), section.text("client_id"))
+            found = cls(**{one.name: section.text(one.name) for one in fields(cls)})
             if not _is_address(found.address):
                 raise section.wrong("address", "is none: HOST:PORT")
         except FileNotFoundError:
@@ -245,20 +311,33 @@ class _User:
             lambda: self._identity.delete_application_credential(self._access.user_id, identifier)
         )
 
-    def replace(self, identifier: str) -> str:
-        """Deletes what a login made before; what came of it, in words."""
+    def find(self, identifier: str) -> tuple[Any, str]:
+        """What a login made before; or None, and in words why it is none to replace. ValueError if
+        that cannot be told: then neither can what it was allowed."""
         try:
             found = self._do(
                 lambda: self._identity.get_application_credential(self._access.user_id, identifier)
             )
-            if not str(found.description or "").startswith(DESCRIPTION):
-                return f"the former one, {found.name} ({identifier}), is left: no login made it"
-            self.delete(identifier)
         except ValueError as error:
             if isinstance(error.__cause__, sdk.NotFoundException):
-                return f"the former one ({identifier}) is not in this cloud, or not any more"
-            return (
-                f"the former one is left, since {error}; if nobody needs it, delete it: "
-                f"openstack application credential delete {identifier}"
-            )
-        return f"the former one, {found.name} ({identifier}), is deleted"
+                return None, f"the former one ({identifier}) is not in this cloud, or not any more"
+            if isinstance(error.__cause__, sdk.ForbiddenException):
+                return None, self._left(identifier, error)
+            raise
+        if not str(found.description or "").startswith(DESCRIPTION):
+            return None, f"the former one, {found.name} ({identifier}), is left: no login made it"
+        return found, ""
+
+    def replace(self, former: Any) -> str:
+        """Deletes what a login made before; what came of it, in words."""
+        try:
+            self.delete(former.id)
+        except ValueError as error:
+            return self._left(former.id, error)
+        return f"the former one, {former.name} ({former.id}), is deleted"
+
+    def _left(self, identifier: str, error: ValueError) -> str:
+        return (
+            f"the former one is left, since {error}; if nobody needs it, delete it: "
+            f"openstack application credential delete {identifier}"
+        )

@@ -14,7 +14,7 @@ import yaml
 from certificates import certificate
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
-from oaktree import cli, private
+from oaktree import cli, login, private
 from oaktree.democloud import DemoCloud
 
 ADDRESS = "oaktree.example.com:50051"
@@ -75,6 +75,8 @@ def machine(
     for name in ("XDG_CONFIG_HOME", "OAKTREE_ADDRESS", "OAKTREE_CREDENTIALS", "OS_CLOUD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+    # There is no such oaktree; test_login_again has one.
+    monkeypatch.setattr(login, "_try", lambda path: "")
     yield Machine(tmp_path, clouds_yaml, demo, capsys)
     for item in made(demo).values():
         demo.delete_application_credential("modern", item["id"])
