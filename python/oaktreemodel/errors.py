@@ -195,7 +195,11 @@ class PartialFailure(OaktreeError):
     def __init__(
         self, failures: Sequence[OaktreeError] = (), results: Sequence[Message] = ()
     ) -> None:
-        super().__init__("; ".join(map(str, failures)))
+        told = "; ".join(map(str, failures))
+        super().__init__(
+            f"{len(failures)} of the places (or changes) asked for failed, what the others told is"
+            f" complete; with on_failure= each is told instead: {told}"
+        )
         self.failures = tuple(failures)
         self.results = tuple(results)
 

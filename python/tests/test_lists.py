@@ -82,7 +82,10 @@ def test_failures_are_raised_after_the_last_item(client: Any, oaktree: Oaktree) 
     (error,) = caught.value.failures
     assert isinstance(error, oaktreemodel.Unavailable)
     assert (error.cloud, error.reason) == ("down", "CLOUD_UNREACHABLE")
-    assert str(caught.value) == "no answer (CLOUD_UNREACHABLE, in down)"
+    said = str(caught.value)
+    assert said.startswith("1 of the places (or changes) asked for failed, what the others told")
+    assert "with on_failure= each" in said
+    assert said.endswith(": no answer (CLOUD_UNREACHABLE, in down)")
 
 
 def test_failures_go_to_the_callback_instead(client: Any, oaktree: Oaktree) -> None:
