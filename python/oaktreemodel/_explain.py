@@ -10,7 +10,7 @@ from oaktreemodel._address import Endpoint
 from oaktreemodel.errors import OaktreeError
 
 _NOTHING = "nothing listens there, or nothing that speaks gRPC; is oaktree running?"
-_AUTHORITY = "name its authority with ca="
+_AUTHORITY = "name its authority with ca=, OAKTREE_CA or ca: in the credentials file"
 _TLS_FAILED = (
     "its certificate is not trusted or for another host name, or it does not speak TLS;"
     f" {_AUTHORITY}, or write http://"

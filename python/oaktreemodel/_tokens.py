@@ -43,6 +43,13 @@ def _carries_token(metadata: Metadata) -> bool:
     return bool(metadata) and metadata[0][0] == "authorization"
 
 
+def _no_credentials() -> str:
+    return (
+        "there are no credentials for this address in the arguments, the environment or"
+        f" {default_file()}"
+    )
+
+
 class Given:
     """A token that was given as it is and cannot be renewed; or none at all."""
 
@@ -60,10 +67,7 @@ class Given:
         """What to add to a refusal: why no token was sent. Empty if one was."""
         if _carries_token(used):
             return ""
-        return (
-            "no token was sent, for there are no credentials for this address in the arguments,"
-            f" the environment or {default_file()}"
-        )
+        return f"no token was sent, for {_no_credentials()}"
 
 
 class Own:
@@ -101,7 +105,8 @@ class Own:
     def hint(self, used: Metadata) -> str:
         if _carries_token(used):
             return ""
-        return f"no token was sent, for there is no file {' nor '.join(self._files)}"
+        files = " nor ".join(self._files)
+        return f"no token was sent, for there is no file {files}, and {_no_credentials()}"
 
     def _read(self) -> Metadata:
         """Of several, the newest: the others are of servers that were killed."""

@@ -113,6 +113,8 @@ def test_without_it_none_is_sent_and_the_error_says_where_it_was_looked_for(
     assert caught.value.reason == "UNAUTHENTICATED"
     for folder in (tmp_path / "run", state(home)):
         assert f"{folder}/oaktree/{guarded.port}" in caught.value.message
+    # Another's oaktree may be behind an address of this machine.
+    assert f"{home}/.config/oaktree/credentials.yaml" in caught.value.message
     assert "authorization" not in guarded.only_call("GetServer").metadata
     # A server that asks nobody needs none.
     guarded.tokens = None
