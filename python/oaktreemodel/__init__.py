@@ -1,7 +1,7 @@
 """Clouds through an oaktree: the same calls for every OpenStack cloud.
 
     with oaktreemodel.connect("localhost:50051") as client:
-        cloud = client.cloud("devstack")
+        cloud = client.cloud("modern", region="east")
         server = cloud.servers.create(name="web", image="cirros", flavor="m1.tiny")
         server = cloud.servers.wait(server.id, timeout=300)
 
