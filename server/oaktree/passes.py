@@ -84,14 +84,14 @@ class Passes:
             idle = [other for other in self._passes.values() if not other.calls]
             for other in idle[: -self._most]:
                 self.end(other, ended())
-        self._look_in(one, self._check_seconds)
+        self._look_in(one, self._due(asked=one.asked))
 
     def confirm(self, one: Brought, asked: float) -> None:
         """The identity service has said the same again."""
         one.asked = asked
         # What was asked before a cloud refused it says nothing of that.
         one.is_doubted = one.is_doubted and asked < one.refused
-        self._look_in(one, self._check_seconds)
+        self._look_in(one, self._due(asked))
 
     def end(self, one: Brought, why: Refused) -> None:
         one.kept.passes.discard(one)
@@ -112,6 +112,10 @@ class Passes:
                 self._look_again(one)
             assert one.again is not None
             await asyncio.shield(one.again)
+
+    def _due(self, asked: float) -> float:
+        """In how many seconds to ask again; not at once, where the answer took as long."""
+        return max(asked + self._check_seconds - time.monotonic(), self._check_seconds / 4)
 
     def close(self) -> None:
         for one in self._passes.values():

@@ -33,7 +33,7 @@ _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # As many a place may have at a time, so that one cloud that hangs holds up nobody else's calls; all
 # places take them from one pool, since most of them do nothing most of the time.
 THREADS = 8
-_POOL = ThreadPoolExecutor(1024, thread_name_prefix="place")
+_POOL = ThreadPoolExecutor(4096, thread_name_prefix="place")
 
 
 class _Connected:

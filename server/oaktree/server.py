@@ -26,9 +26,10 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from oaktree import accepting
 from oaktree.errors import Refused
-from oaktree.gate import Gate
+from oaktree.gate import Gate, Metadata
 from oaktree.handlers import handlers
-from oaktree.service import Service, refuse
+from oaktree.listening import problem
+from oaktree.service import WITHOUT_TOKEN, Service, refuse
 
 LOG = logging.getLogger(__name__)
 OPTIONS = [
@@ -41,7 +42,7 @@ OPTIONS = [
     # number of calls on one connection, and end none.
     ("grpc.max_concurrent_streams", 20_000),
     # Requests are small; one that is not gets an answer that says which field is too large.
-    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    ("grpc.max_receive_message_length", 1024 * 1024),
     # Whoever pings more often than any of our clients is cut off.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -104,7 +105,7 @@ class Oaktree:
         """Without `tls` it speaks plaintext, and so to this machine alone."""
         self._gate = gate
         self._tls = tls
-        self._server = accepting.server(OPTIONS)
+        self._server = accepting.server(OPTIONS, self._admit)
         service = Service(handlers(), gate)
         for name, methods in service.methods.items():
             self._server.add_registered_method_handlers(name, methods)
@@ -115,6 +116,12 @@ class Oaktree:
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
             _Reflection(shown, gate), self._server
         )
+
+    async def _admit(self, path: str, metadata: Metadata, peer: str) -> bool:
+        if path.startswith(f"/{health.SERVICE_NAME}/") or path.rpartition("/")[2] in WITHOUT_TOKEN:
+            return False
+        await self._gate.admit(metadata, peer)
+        return True
 
     async def start(self, address: str) -> str:
         """Listens, and says where: a port of 0 becomes the one that was free. OSError if it is in
@@ -129,7 +136,7 @@ class Oaktree:
         if not _local(address) and self._tls is None:
             raise ValueError(
                 f"cannot listen on {address}: tokens would travel in plaintext; give a certificate "
-                "and its key in the configuration, under tls"
+                "and its key, as tls.certificate and tls.key in the file of --config"
             )
         # A socket's file is its owner's alone, whatever the mask would allow.
         mask = os.umask(0o177)
@@ -160,10 +167,7 @@ class Oaktree:
                 return str(self._server.add_insecure_port(address))
             return str(self._server.add_secure_port(address, self._tls))
         except RuntimeError as error:
-            raise OSError(
-                f"cannot listen on {address}: the port is in use, or the address is not this "
-                "machine's; choose another with --listen"
-            ) from error
+            raise OSError(f"cannot listen on {address}: {problem(address)}") from error
 
     async def ended(self) -> None:
         """Waits until it serves no more; raises what ended it, if it was not stopped."""
