@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import grpc
 import oaktreemodel
@@ -12,6 +13,7 @@ import pytest
 from fake import Oaktree, failure, status
 from oaktreemodel import v1
 from oaktreemodel._credentials import Credentials, find
+from oaktreemodel.v1.scope_sync import Scope
 
 README = Path(__file__).resolve().parents[1] / "README.rst"
 
@@ -84,6 +86,23 @@ def test_credentials_file(tmp_path: Path) -> None:
     found = find(Credentials(), file)
     assert (found.address, found.cloud) == ("oaktree.example.com:50051", "mycloud")
     assert found.ca == str(tmp_path / "ca.pem")
+
+
+def test_the_table_of_calls() -> None:
+    table = README.read_text().partition("Resources\n=========\n")[2].partition("\nCalls\n=====")[0]
+    written = dict(re.findall(r"^``(\w+)`` +(\S.*)$", table, flags=re.M))
+    collections = {
+        name: get_type_hints(one.func)["return"]
+        for name, one in vars(Scope).items()
+        if isinstance(one, cached_property)
+    }
+    # What the client does by itself.
+    del collections["auth"]
+    made = {
+        name: ", ".join(one for one in vars(kind) if not one.startswith("_"))
+        for name, kind in collections.items()
+    }
+    assert written == made
 
 
 def test_there_is_no_example_that_nobody_runs() -> None:
