@@ -15,8 +15,9 @@ from openstack.config import OpenStackConfig
 
 from oaktree import __version__, grpclog  # noqa: F401
 from oaktree.clouds import configured, names_of
-from oaktree.deployment import LISTEN, read
+from oaktree.deployment import read
 from oaktree.gate import Open, Own
+from oaktree.listening import DEFAULT, check
 from oaktree.server import serve
 from oaktree.settings import load
 
@@ -58,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     listens.add_argument(
         "--listen",
         metavar="ADDRESS",
-        help=f"host:port or unix:PATH to serve on (default: {LISTEN})",
+        type=_address,
+        help=f"host:port or unix:PATH to serve on (default: {DEFAULT})",
     )
     reads.add_argument(
         "--clouds",
@@ -151,6 +153,13 @@ def _login_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_login)
 
 
+def _address(text: str) -> str:
+    try:
+        return check(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+
+
 def _days(text: str) -> int:
     # More would be past what a date can be.
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100_000:
@@ -185,7 +194,7 @@ def _serve(given: argparse.Namespace) -> int:
         return _serve_others(given)
     gate = Open if given.no_auth else Own
     clouds = configured(configuration(given.clouds), given.cloud or ())
-    uvloop.run(serve(gate(clouds), given.listen or LISTEN))
+    uvloop.run(serve(gate(clouds), given.listen or DEFAULT))
     return 0
 
 
@@ -210,7 +219,7 @@ def _demo(given: argparse.Namespace) -> int:
     # The made-up clouds need libraries that serving does not.
     from oaktree.demo import run
 
-    return run(given.listen or LISTEN)
+    return run(given.listen or DEFAULT)
 
 
 if __name__ == "__main__":

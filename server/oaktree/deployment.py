@@ -20,10 +20,10 @@ from openstack.config.cloud_region import CloudRegion
 
 from oaktree.budget import RATE
 from oaktree.errors import listed
+from oaktree.listening import DEFAULT, check
 from oaktree.settings import Section, load
 
 LOG = logging.getLogger(__name__)
-LISTEN = "127.0.0.1:50051"
 # Of an entry's settings, those that are files.
 _FILES = ("cacert", "cert", "key")
 _SECRET = re.compile(r"pass|secret|token|credential|^auth_(type|plugin|methods)$")
@@ -103,12 +103,19 @@ def read(path: str | Path) -> Deployment:
     limits = top.section("limits")
     limits.only([field.name for field in fields(Limits)])
     return Deployment(
-        top.text("listen") or LISTEN,
+        _listen(top),
         _tls(top.section("tls")) if top.has("tls") else None,
         found,
         default,
         Limits(**{one.name: limits.whole(one.name, one.default, 1) for one in fields(Limits)}),  # type: ignore[arg-type]
     )
+
+
+def _listen(section: Section) -> str:
+    try:
+        return check(section.text("listen") or DEFAULT)
+    except ValueError as error:
+        raise section.wrong("listen", str(error)) from None
 
 
 def _tls(section: Section) -> Tls:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from oaktree.budget import RATE
-from oaktree.deployment import LISTEN, Deployment, Limits, Tls, read
+from oaktree.deployment import Deployment, Limits, Tls, read
+from oaktree.listening import DEFAULT
 from openstack import exceptions
 
 SECRET = "hunter2"
@@ -80,7 +81,7 @@ def test_all_there_can_be(told: Read, tmp_path: Path) -> None:
 
 def test_what_is_left_out(told: Read) -> None:
     found = told({"clouds": {"one": CLOUD}})
-    assert (found.listen, found.tls, found.default_cloud) == (LISTEN, None, "one")
+    assert (found.listen, found.tls, found.default_cloud) == (DEFAULT, None, "one")
     assert found.limits == Limits(30, 1000, 50, 1800, 10_000, 30)
     assert found.clouds["one"].rate == RATE
     assert found.clouds["one"].region_name == "RegionOne"

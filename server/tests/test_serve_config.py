@@ -59,6 +59,8 @@ def logged_in(address: str, clouds_yaml: Path, folder: Path, *more: str) -> Path
     file = folder / "credentials.yaml"
     ca = ("--ca", str(folder / "ca.pem"))
     given = ["login", f"https://{address}", *ca, "--clouds", str(clouds_yaml), *more]
+    # By itself it is named by the second.
+    given += ["--name", folder.name]
     assert cli.main([*given, "--file", str(file)]) == 0
     return file
 
@@ -120,7 +122,7 @@ def test_others_are_served_by_tls_alone(config: Path, listen: str | None) -> Non
     process, error = start("--config", changed(config, tls=None, listen="[::]:0"), listen=listen)
     assert process.returncode == 2
     assert f"cannot listen on {listen or '[::]:0'}" in error
-    assert "certificate" in error
+    assert "tls.certificate and tls.key in the file of --config" in error
 
 
 @pytest.mark.parametrize(
