@@ -214,7 +214,7 @@ class Collection(Requests):
                     yield error
             await self._connection.pause(pause)
 
-    async def _list(
+    async def _list_items(
         self,
         method: grpc.aio.UnaryStreamMultiCallable[Q, F],
         request: Q,
@@ -232,7 +232,7 @@ class Collection(Requests):
                     yield item
         failures.finish()
 
-    async def _wait(
+    async def _wait_for_state(
         self,
         method: grpc.aio.UnaryStreamMultiCallable[Q, A],
         request: Q,
@@ -255,7 +255,7 @@ class Collection(Requests):
             raise ended("the wait without telling a state")
         return last
 
-    async def _watch(
+    async def _watch_events(
         self,
         method: grpc.aio.UnaryStreamMultiCallable[Q, W],
         request: Q,

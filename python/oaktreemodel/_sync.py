@@ -197,7 +197,7 @@ class Collection(Requests):
                     yield error
             self._connection.pause(pause)
 
-    def _list(
+    def _list_items(
         self,
         method: grpc.UnaryStreamMultiCallable[Q, F],
         request: Q,
@@ -211,7 +211,7 @@ class Collection(Requests):
             yield from items(response)
         failures.finish()
 
-    def _wait(
+    def _wait_for_state(
         self,
         method: grpc.UnaryStreamMultiCallable[Q, A],
         request: Q,
@@ -232,7 +232,7 @@ class Collection(Requests):
             raise ended("the wait without telling a state")
         return last
 
-    def _watch(
+    def _watch_events(
         self,
         method: grpc.UnaryStreamMultiCallable[Q, W],
         request: Q,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import sys
 import uuid
 from typing import Any
 
@@ -206,3 +207,20 @@ def test_both_clients_have_the_same_face() -> None:
 def test_asyncio_client_needs_a_loop() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         oaktreemodel.aio.connect("localhost")
+
+
+@pytest.mark.parametrize(
+    ("collection", "call"), [("keypairs", "watch"), ("flavors", "wait"), ("limits", "list")]
+)
+def test_a_call_that_a_resource_lacks_suggests_nothing_private(
+    capsys: pytest.CaptureFixture[str], collection: str, call: str
+) -> None:
+    with oaktreemodel.connect("localhost:1") as client:
+        lacking = getattr(client, collection)
+        with pytest.raises(AttributeError) as caught:
+            getattr(lacking, call)
+    # Python makes the suggestion when it shows the error.
+    sys.__excepthook__(AttributeError, caught.value, caught.value.__traceback__)
+    shown = capsys.readouterr().err
+    assert f"no attribute '{call}'" in shown
+    assert "'_" not in shown

@@ -243,13 +243,13 @@ def _body(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
     take = f"lambda response: response.{result.name}" if result else ""
     if rpc.verb == "List":
         parts = [stub, "request", take, "on_failure", "timeout"]
-        yield from _call_lines("        return self._list", parts, 8)
+        yield from _call_lines("        return self._list_items", parts, 8)
     elif rpc.verb == "Wait":
         parts = [stub, "request", take, "on_state", "timeout"]
-        yield from _call_lines(f"        return {face.wait}self._wait", parts, 8)
+        yield from _call_lines(f"        return {face.wait}self._wait_for_state", parts, 8)
     elif rpc.verb == "Watch":
         parts = [stub, "request", take, "timeout"]
-        yield from _call_lines("        return self._watch", parts, 8)
+        yield from _call_lines("        return self._watch_events", parts, 8)
     elif whole:
         yield f"        return {unary}"
     elif result is None:

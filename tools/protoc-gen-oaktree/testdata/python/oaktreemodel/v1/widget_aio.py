@@ -46,7 +46,7 @@ class Widgets(Collection):
             timeout: Seconds the call may take; None for no end.
         """
         request = self._request(widget_pb2.ListWidgetsRequest, max_age=max_age, where=where)
-        return self._list(
+        return self._list_items(
             self._stub.ListWidgets,
             request,
             lambda response: response.widgets,
@@ -249,7 +249,7 @@ class Widgets(Collection):
             timeout: Seconds the call may take; None for no end.
         """
         request = self._request(widget_pb2.WaitWidgetRequest, name_or_id=name_or_id, until=until)
-        return await self._wait(
+        return await self._wait_for_state(
             self._stub.WaitWidget,
             request,
             lambda response: response.widget,
@@ -273,7 +273,7 @@ class Widgets(Collection):
             timeout: Seconds the call may take; None for no end.
         """
         request = self._request(widget_pb2.WatchWidgetsRequest, where=where)
-        return self._watch(
+        return self._watch_events(
             self._stub.WatchWidgets,
             request,
             lambda response: response.widgets,
@@ -307,7 +307,7 @@ class Widgets(Collection):
             timeout: Seconds the call may take; None for no end.
         """
         request = self._request(widget_pb2.ListWidgetOwnersRequest, name_or_id=name_or_id)
-        return self._list(
+        return self._list_items(
             self._stub.ListWidgetOwners,
             request,
             lambda response: response.owners,
