@@ -85,7 +85,8 @@ def _host_and_port(address: str, rest: str, default: int) -> tuple[str, int]:
 
 
 def _is_local(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
+    # Not what ends so: some systems ask a name server for that.
+    if host == "localhost":
         return True
     return _is_ip(host) and ipaddress.ip_address(host).is_loopback
 
