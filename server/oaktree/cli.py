@@ -174,7 +174,7 @@ def configuration(path: str | None) -> OpenStackConfig:
         # openstacksdk puts these before the file that it is given.
         for name in ("OS_CLIENT_CONFIG_FILE", "OS_CLOUD"):
             os.environ.pop(name, None)
-        load(path)
+        load(path, "--clouds")
     config = OpenStackConfig(config_files=[path] if path else None, app_name="oaktree")
     present = [name for name in config._config_files if Path(name).exists()]
     if present and config.config_filename != present[0]:

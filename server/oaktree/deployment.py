@@ -37,10 +37,16 @@ _PERSONAL = (
 class Tls:
     """The files that connections are secured with, in PEM."""
 
+    # Which names them.
+    file: Path
     certificate: Path
     key: Path
     # Who signs the certificates that clients must show; None: they need none.
     client_ca: Path | None = None
+
+    def named(self, key: str) -> str:
+        """What names one of them, for errors."""
+        return f"{self.file}: tls.{key}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class Deployment:
 def read(path: str | Path) -> Deployment:
     """OSError or ValueError, which name the file and the key, for what will not do."""
     path = Path(path).absolute()
-    top = Section(path, load(path))
+    top = Section(path, load(path, "--config"))
     top.only([field.name for field in fields(Deployment)])
     clouds = top.section("clouds")
     if not clouds.values:
@@ -119,12 +125,12 @@ def _listen(section: Section) -> str:
 
 
 def _tls(section: Section) -> Tls:
-    section.only([field.name for field in fields(Tls)])
+    section.only([field.name for field in fields(Tls) if field.name != "file"])
     certificate, key = section.path("certificate"), section.path("key")
     if certificate is None or key is None:
         missing = "key" if certificate else "certificate"
         raise section.wrong(missing, "is missing: TLS needs a certificate and its key, in PEM")
-    return Tls(certificate, key, section.path("client_ca"))
+    return Tls(section.file, certificate, key, section.path("client_ca"))
 
 
 def _cloud(name: str, section: Section) -> DeployedCloud:
@@ -232,7 +238,10 @@ def _auth_url(section: Section, regions: Mapping[str, CloudRegion], profile: str
     except ValueError:
         is_good = False
     if not is_good or parts.username is not None or parts.password is not None:
-        raise auth.wrong("auth_url", "must be https://HOST:PORT/PATH, without a user or a password")
+        raise auth.wrong(
+            "auth_url",
+            "must be http:// or https://, a host, perhaps a port and a path; no user, no password",
+        )
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         LOG.warning(
             "%s: %s is plaintext: callers' secrets can be read on the way", section.file, url

@@ -62,7 +62,8 @@ def run(given: argparse.Namespace, config: OpenStackConfig) -> int:
     ca = kept.ca if given.ca is None else given.ca and os.path.abspath(given.ca)
     cloud = kept.cloud if given.oaktree_cloud is None else given.oaktree_cloud
     # As clients do, from the folder that the file is named in, even where it is a link.
-    _check(address, os.path.join(os.path.dirname(named), ca) if ca else None)
+    whole = os.path.join(os.path.dirname(named), ca) if ca else None
+    _check(address, whole, "--ca" if given.ca else f"{path}: ca")
     user = _User(config, _choose_cloud(config, given.cloud))
     replaced, left = user.find(former.client_id) if former.client_id else (None, "")
     chosen = given.role or given.read_only
@@ -199,13 +200,13 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _check(address: str, ca: str | None) -> None:
+def _check(address: str, ca: str | None, named: str) -> None:
     """ValueError or OSError for what clients would refuse."""
     endpoint = parse(address, has_certificates=ca is not None)
     if not endpoint.is_local and not endpoint.is_secure:
         raise ValueError(f"{address} is plaintext, where anybody could read the secret; use TLS")
     if ca is not None:
-        certificates(Path(ca), Path(ca).read_bytes())
+        certificates(Path(ca), named)
 
 
 # The file.

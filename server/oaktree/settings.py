@@ -10,18 +10,27 @@ from typing import Any
 import yaml
 
 
-def load(path: str | Path) -> Any:
+def content(path: str | Path, named: str = "") -> bytes:
+    """What a file holds. OSError, with what names the file and its path, if it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        where = f"{named}: {path}" if named else path
+        raise type(error)(f"{where} cannot be read: {error.strerror}") from None
+
+
+def load(path: str | Path, named: str = "") -> Any:
     """What a YAML file holds. OSError or ValueError, which say where and what, if it cannot be
-    read."""
-    with Path(path).open("rb") as file:
-        try:
-            return yaml.safe_load(file)
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
-            raise ValueError(f"{path} is not YAML: see line {line}") from None
-        except (yaml.YAMLError, ValueError):
-            # ValueError: bytes that are no UTF-8, or a date that there is not.
-            raise ValueError(f"{path} is not YAML") from None
+    read; `named` is the option that names it."""
+    found = content(path, named)
+    try:
+        return yaml.safe_load(found)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
+        raise ValueError(f"{path} is not YAML: see line {line}") from None
+    except (yaml.YAMLError, ValueError):
+        # ValueError: bytes that are no UTF-8, or a date that there is not.
+        raise ValueError(f"{path} is not YAML") from None
 
 
 class Section:

@@ -14,6 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from oaktree.deployment import Tls
+from oaktree.settings import content
 
 LOG = logging.getLogger(__name__)
 # What tells that a file is not what it was: another one in its place has another number, even where
@@ -76,32 +77,34 @@ def _stamp(path: Path) -> tuple[int, int, int, int] | None:
 def _read(tls: Tls) -> grpc.ServerCertificateConfiguration:
     """OSError or ValueError, without a word of what is in the files, if they will not do: gRPC
     would find out only when somebody connects."""
-    certificate, key = tls.certificate.read_bytes(), tls.key.read_bytes()
-    leaf = certificates(tls.certificate, certificate)[0]
+    certificate, leaves = certificates(tls.certificate, tls.named("certificate"))
+    leaf = leaves[0]
+    named = tls.named("key")
+    key = content(tls.key, named)
     try:
         fits = load_pem_private_key(key, None).public_key() == leaf.public_key()
     except TypeError:
-        raise ValueError(f"{tls.key} needs a password; write it without one") from None
+        raise ValueError(f"{named}: {tls.key} needs a password; write it without one") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError(f"{tls.key} holds no private key in PEM") from None
+        raise ValueError(f"{named}: {tls.key} holds no private key in PEM") from None
     if not fits:
         raise ValueError(
-            f"{tls.key} is not the key of {tls.certificate}, whose first certificate must be this "
-            "server's own"
+            f"{named}: {tls.key} is not the key of {tls.certificate}, whose first certificate must "
+            "be this server's own"
         )
     if leaf.not_valid_after_utc < datetime.now(UTC):
         LOG.warning("%s expired on %s", tls.certificate, leaf.not_valid_after_utc)
     authorities = None
     if tls.client_ca is not None:
-        authorities = tls.client_ca.read_bytes()
-        certificates(tls.client_ca, authorities)
+        authorities, _ = certificates(tls.client_ca, tls.named("client_ca"))
     return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
 
 
-def certificates(path: Path, content: bytes) -> list[x509.Certificate]:
-    """At least one, of a file with this content. ValueError, which names the file, if there is
-    none."""
+def certificates(path: Path, named: str) -> tuple[bytes, list[x509.Certificate]]:
+    """What a file holds, and at least one certificate of it. OSError or ValueError, with what names
+    the file and its path, if there is none."""
+    found = content(path, named)
     try:
-        return x509.load_pem_x509_certificates(content)
+        return found, x509.load_pem_x509_certificates(found)
     except ValueError:
-        raise ValueError(f"{path} holds no certificate in PEM, or a broken one") from None
+        raise ValueError(f"{named}: {path} holds no certificate in PEM, or a broken one") from None

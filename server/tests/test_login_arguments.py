@@ -53,10 +53,13 @@ def test_days_that_will_not_do(days: str) -> None:
         ([], "oaktree login HOST:PORT"),
         (["http://oaktree.example.com"], "is plaintext"),
         ([":1"], "names no host"),
-        (["oaktree.example.com", "--ca", "broken.pem"], "broken.pem holds no certificate"),
-        (["oaktree.example.com", "--ca", "none.pem"], "none.pem"),
+        (
+            ["oaktree.example.com", "--ca", "broken.pem"],
+            "--ca: {folder}/broken.pem holds no certificate",
+        ),
+        (["oaktree.example.com", "--ca", "none.pem"], "none.pem cannot be read: No such file"),
         (["http://localhost", "--ca", "broken.pem"], "certificates need TLS"),
-        (["oaktree.example.com", "--clouds", "none.yaml"], "none.yaml"),
+        (["oaktree.example.com", "--clouds", "none.yaml"], "--clouds: none.yaml cannot be read"),
     ],
 )
 def test_addresses_and_files_that_will_not_do(
@@ -75,6 +78,6 @@ def test_addresses_and_files_that_will_not_do(
     given = ["login", "--file", "credentials.yaml", "--clouds", "clouds.yaml", *arguments]
     assert cli.main(given) == 2
     told = capsys.readouterr()
-    assert said in told.err
+    assert said.format(folder=tmp_path) in told.err
     assert told.out == ""
     assert not Path("credentials.yaml").exists()

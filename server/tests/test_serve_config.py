@@ -146,7 +146,7 @@ def test_a_certificate_that_will_not_do(config: Path) -> None:
     (config.parent / "tls.key").write_bytes(RENEWED.key)
     process, error = start("--config", config)
     assert process.returncode == 2
-    assert "tls.key is not the key of" in error
+    assert f"{config}: tls.key: {config.parent}/tls.key is not the key of" in error
     assert "Traceback" not in error
 
 

@@ -28,7 +28,7 @@ class Files:
     """A deployer's files."""
 
     def __init__(self, folder: Path, client_ca: bytes | None = None) -> None:
-        self.tls = Tls(folder / "tls.crt", folder / "tls.key")
+        self.tls = Tls(folder / "oaktree.yaml", folder / "tls.crt", folder / "tls.key")
         self.put(OLD)
         if client_ca is not None:
             self.tls = replace(self.tls, client_ca=folder / "clients.pem")
@@ -178,7 +178,11 @@ async def test_files_behind_links_that_change(files: Files, tmp_path: Path) -> N
         (tmp_path / name / "tls.crt").write_bytes(pair.cert)
         (tmp_path / name / "tls.key").write_bytes(pair.key)
     (tmp_path / "data").symlink_to("1")
-    files.tls = Tls(tmp_path / "data" / "tls.crt", tmp_path / "data" / "tls.key")
+    files.tls = replace(
+        files.tls,
+        certificate=tmp_path / "data" / "tls.crt",
+        key=tmp_path / "data" / "tls.key",
+    )
     async with serving(files) as port:
         assert is_shown(await shown(port), OLD)
         (tmp_path / "fresh").symlink_to("2")
@@ -234,11 +238,12 @@ def test_what_cannot_be_used_is_told_at_the_beginning(files: Files, case: str) -
     breaks(files)
     with pytest.raises((ValueError, OSError), match=said) as caught:
         server_credentials(files.tls)
-    assert str(files.tls.certificate.parent) in str(caught.value)
+    for told in (f"{files.tls.file}: tls.", str(files.tls.certificate.parent)):
+        assert told in str(caught.value)
 
 
 def test_authorities_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"clients\.pem holds no certificate"):
+    with pytest.raises(ValueError, match=r"tls\.client_ca: .*clients\.pem holds no cert"):
         server_credentials(Files(tmp_path, b"").tls)
 
 
