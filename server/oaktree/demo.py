@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from oaktree.server import serve
 
 _NEXT = """\
 Three made-up clouds are here: "modern" (two regions, floating IPs), "direct" (public addresses) and
-"kilo" (as old as it sounds). In another terminal, with `pip install oaktreemodel`:
+"kilo" (as old as it sounds). In another terminal, in {python}:
 
     import oaktreemodel
 
@@ -25,7 +26,7 @@ Three made-up clouds are here: "modern" (two regions, floating IPs), "direct" (p
         cloud = client.cloud("modern", region="east")
         server = cloud.servers.create(name="web", image="cirros", flavor="m1.tiny")
         server = cloud.servers.wait(server.id, timeout=60)
-        print(server.public_v4)
+        print(server.interface_ip)
 
 Stop it with Ctrl-C.
 """
@@ -40,7 +41,13 @@ def run(address: str) -> int:
             serve(
                 Own(configured(configuration(str(path)))),
                 address,
-                ready=lambda where: print(_NEXT.format(address=where), flush=True),
+                ready=lambda where: print(
+                    _NEXT.format(address=where, python=sys.executable), flush=True
+                ),
             )
         )
     return 0
+
+
+def _tell(where: str) -> None:
+    print(_NEXT.format(address=where, python=sys.executable), flush=True)
