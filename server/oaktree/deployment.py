@@ -18,6 +18,7 @@ from openstack import exceptions
 from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 
+from oaktree import entries
 from oaktree.budget import RATE
 from oaktree.errors import listed
 from oaktree.listening import DEFAULT, check
@@ -172,10 +173,18 @@ def _settle(section: Section, entry: dict[str, Any]) -> None:
     auth.text("auth_url")
     personal = [section.wrong(key, _PERSONAL) for key in section.values if _is_personal(key)]
     personal += [auth.wrong(key, _PERSONAL) for key in auth.values if key != "auth_url"]
+    for key in auth.values:
+        if key != "auth_url" and not _is_personal(key) and entries.is_auth_url(key):
+            raise auth.wrong(key, "is unknown here; did you mean auth_url?")
     if section.has("auth_url"):
         raise section.wrong("auth_url", "belongs under auth")
     if personal:
         raise personal[0]
+    for key in entries.wrong_interfaces(section.values):
+        raise section.wrong(key, "must be public, internal or admin")
+    for key in section.values:
+        if problem := entries.unknown(key):
+            LOG.warning("%s", section.wrong(key, problem))
     for key in _FILES:
         path = section.path(key)
         if path is not None:
@@ -185,7 +194,7 @@ def _settle(section: Section, entry: dict[str, Any]) -> None:
 
 
 def _is_personal(key: str) -> bool:
-    word = key.replace("-", "_").lower()
+    word = entries.word(key)
     return bool(_SECRET.search(word)) or word in _login_settings()
 
 

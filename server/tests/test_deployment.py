@@ -211,6 +211,18 @@ WRONG: list[tuple[Any, str]] = [
             "https://a/{",
         )
     ),
+    *(
+        (
+            {"clouds": {"one": {"auth": {key: "https://a"}}}},
+            f"clouds.one.auth.{key} is unknown here; did you mean auth_url?",
+        )
+        for key in ("auth_ulr", "authurl", "auth-url", "auth_uri")
+    ),
+    *(
+        ({"clouds": {"one": CLOUD | {key: value}}}, f"clouds.one.{key} must be public, internal or")
+        for key in ("interface", "endpoint_type", "compute_interface")
+        for value in (SECRET, "Public", 7, ["public", SECRET])
+    ),
     ({"clouds": {"one": {"auth": {"auth_url": 7}}}}, "clouds.one.auth.auth_url must be text"),
     ({"clouds": {"one": CLOUD}, "listen": 50051}, "listen must be text"),
     ({"clouds": {"one": CLOUD}, "default_cloud": "two"}, "default_cloud is none of the clouds: on"),
@@ -224,6 +236,58 @@ WRONG: list[tuple[Any, str]] = [
         for value in (0, -1, 1.5, True, SECRET, ["1"])
     ),
 ]
+
+
+HEEDED = {
+    "block_storage_endpoint_override": "https://cinder.example.com",
+    "compute_api_version": "2",
+    "compute-default-microversion": "2.90",
+    "endpoint_type": "publicURL",
+    "floating_ip_source": "neutron",
+    "force_ipv4": True,
+    "has_network": True,
+    "image_format": "raw",
+    "interface": ["internal", "public"],
+    "networks": [{"name": "net", "routes_externally": True}],
+    "object_store_interface": "admin",
+    "prefer_ipv6": False,
+    "private": True,
+    "requires_floating_ip": True,
+    "timeout": 5,
+    "verify": True,
+}
+
+
+def test_what_openstacksdk_heeds_is_not_warned_of(
+    told: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    told({"clouds": {"one": CLOUD | HEEDED}})
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("intrface", "did you mean interface?"),
+        ("region", "did you mean regions or region_name?"),
+        ("interfaces", "did you mean interface?"),
+        ("ca_cert", "did you mean cacert or cert?"),
+        ("colour", "is unknown here, and not heeded"),
+    ],
+)
+def test_what_nobody_heeds_is_warned_of(
+    told: Read, key: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = told({"clouds": {"one": CLOUD | {key: SECRET}}})
+    assert found.clouds.keys() == {"one"}
+    (warning,) = (one.getMessage() for one in caplog.records)
+    assert f"oaktree.yaml: clouds.one.{key} is unknown here" in warning
+    assert said in warning
+    assert SECRET not in warning
+    caplog.clear()
+    regions = [{"name": "a", "values": {key: SECRET}}]
+    told({"clouds": {"one": CLOUD | {"regions": regions}}})
+    assert f"clouds.one.regions[0].values.{key} is unknown here" in caplog.text
 
 
 # openstacksdk's own word for an unknown profile.
