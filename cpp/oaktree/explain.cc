@@ -15,7 +15,8 @@ constexpr struct {
 } kSigns[] = {
     {"wrong version number", "it does not speak TLS; if that is meant, write http://"},
     {"certificate verify failed",
-     "its certificate is not trusted; give credentials that know its authority"},
+     "its certificate is not trusted; name its authority with Credentials::ca, OAKTREE_CA or "
+     "ca: in the credentials file"},
     {"hostname verification", "its certificate is for another host name"},
     {"is not in peer certificate", "its certificate is for another host name"},
     {"lookup", "there is no such host"},

@@ -30,7 +30,7 @@ TEST(Addresses, AreRead) {
       {"localhost:1", "dns:///localhost:1", true, false},
       {"localhost:01", "dns:///localhost:1", true, false},
       {"LOCALHOST", "dns:///localhost:50051", true, false},
-      {"oak.localhost", "dns:///oak.localhost:50051", true, false},
+      {"oak.localhost", "dns:///oak.localhost:50051", false, true},
       {"127.9.9.9:1", "dns:///127.9.9.9:1", true, false},
       {"[::1]:1", "dns:///[::1]:1", true, false},
       {"[::1]", "dns:///[::1]:50051", true, false},
@@ -156,6 +156,8 @@ TEST(Connecting, ByTls) {
   const auto unknown = Told(Client("https://" + fake.address()));
   EXPECT_TRUE(absl::IsUnavailable(unknown));
   EXPECT_TRUE(absl::StrContains(unknown.message(), "certificate is not trusted")) << unknown;
+  EXPECT_TRUE(absl::StrContains(unknown.message(), "Credentials::ca, OAKTREE_CA or ca:"))
+      << unknown;
 
   const auto plain = Told(Client(fake.address()));
   EXPECT_TRUE(absl::IsUnavailable(plain));
