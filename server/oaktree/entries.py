@@ -53,10 +53,11 @@ _INTERFACES = re.compile(r"(public|internal|admin)(URL)?")
 
 def unknown(key: str) -> str:
     """What is wrong with a key; empty for one that openstacksdk or oaktree heeds."""
-    written = word(key)
+    # openstacksdk minds capitals.
+    written = key.replace("-", "_")
     if written in _KNOWN or _OF_SERVICE.fullmatch(written):
         return ""
-    near = get_close_matches(written, _KNOWN, 2, 0.7)
+    near = get_close_matches(word(key), _KNOWN, 2, 0.7)
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"is unknown here, and not heeded{meant}"
 
@@ -76,5 +77,5 @@ def is_auth_url(key: str) -> bool:
 
 
 def word(key: str) -> str:
-    """As openstacksdk reads it."""
+    """Without what spellings of one differ in."""
     return key.replace("-", "_").lower()

@@ -271,6 +271,7 @@ def test_what_openstacksdk_heeds_is_not_warned_of(
         ("intrface", "did you mean interface?"),
         ("region", "did you mean regions or region_name?"),
         ("interfaces", "did you mean interface?"),
+        ("Verify", "did you mean verify?"),
         ("ca_cert", "did you mean cacert or cert?"),
         ("colour", "is unknown here, and not heeded"),
     ],
