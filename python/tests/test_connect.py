@@ -82,6 +82,30 @@ def test_contradictions_are_refused(tmp_path: Path) -> None:
         oaktreemodel.connect("localhost", ca=tmp_path / "none.pem")
 
 
+def test_a_file_that_is_not_there_is_named_with_what_named_it(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def complaint(**given: Any) -> str:
+        with pytest.raises(FileNotFoundError, match=r"none\.pem") as caught:
+            connect("oaktree.example.com", **given)
+        return str(caught.value)
+
+    stored = tmp_path / "credentials.yaml"
+    stored.write_text(
+        "{address: oaktree.example.com, client_id: i, client_secret: s, ca: none.pem}"
+    )
+    stored.chmod(0o600)
+    none = str(tmp_path / "elsewhere" / "none.pem")
+    assert "ca: in the credentials file: No such file" in complaint(credentials=stored)
+    monkeypatch.setenv("OAKTREE_CA", none)
+    assert "OAKTREE_CA: No such file" in complaint()
+    assert "] ca=: No such file" in complaint(ca=none)
+    assert "] key=: No such file" in complaint(ca=b"", cert=b"", key=none)
+    assert "] credentials=: No such file" in complaint(credentials=none)
+    monkeypatch.setenv("OAKTREE_CREDENTIALS", none)
+    assert "OAKTREE_CREDENTIALS: No such file" in complaint()
+
+
 @pytest.fixture(scope="module")
 def own() -> Certificate:
     return certificate("localhost")

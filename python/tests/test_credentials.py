@@ -330,26 +330,6 @@ def test_an_authority_that_is_found_asks_for_no_tls(
         connect(f"https://{oaktree.address}")
 
 
-def test_a_file_that_is_not_there_is_named_with_what_named_it(
-    connect: Connect, stored: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def complaint(**given: Any) -> str:
-        with pytest.raises(FileNotFoundError, match=r"none\.pem") as caught:
-            connect(THERE, **given)
-        return str(caught.value)
-
-    none = str(stored.parent / "none.pem")
-    write(stored, f"{GOOD}ca: none.pem\n")
-    assert "ca: in the credentials file: No such file" in complaint()
-    monkeypatch.setenv("OAKTREE_CA", none + "!")
-    assert "OAKTREE_CA: No such file" in complaint()
-    assert "] ca=: No such file" in complaint(ca=none)
-    assert "] key=: No such file" in complaint(ca=b"", cert=b"", key=none)
-    assert "] credentials=: No such file" in complaint(credentials=none)
-    monkeypatch.setenv("OAKTREE_CREDENTIALS", none)
-    assert "OAKTREE_CREDENTIALS: No such file" in complaint()
-
-
 def test_where_there_are_none_plaintext_may_be_asked_for(connect: Connect) -> None:
     connect(f"http://{THERE}", cloud="one")
 
