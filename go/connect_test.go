@@ -42,6 +42,7 @@ func TestAddresses(t *testing.T) {
 		{"192.0.2.1:50051", "dns:///192.0.2.1:50051", true},
 		{"[2001:db8::1]:50051", "dns:///[2001:db8::1]:50051", true},
 		{"localhost.example.com:1", "dns:///localhost.example.com:1", true},
+		{"oak.localhost", "dns:///oak.localhost:50051", true},
 		{"https://oaktree.example.com", "dns:///oaktree.example.com:443", true},
 		{"https://localhost:50051/", "dns:///localhost:50051", true},
 		{"http://oaktree.example.com:80", "dns:///oaktree.example.com:80", false},

@@ -32,6 +32,7 @@ ADDRESSES = [
     ("192.0.2.1:50051", "dns:///192.0.2.1:50051", True, False),
     ("[2001:db8::1]:50051", "dns:///[2001:db8::1]:50051", True, False),
     ("localhost.example.com:1", "dns:///localhost.example.com:1", True, False),
+    ("oak.localhost", "dns:///oak.localhost:50051", True, False),
     ("https://oaktree.example.com", "dns:///oaktree.example.com:443", True, False),
     ("https://localhost:50051/", "dns:///localhost:50051", True, True),
     ("http://oaktree.example.com:80", "dns:///oaktree.example.com:80", False, False),
