@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import json
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -177,8 +178,9 @@ def _words(roles: Sequence[str]) -> str:
 
 
 def _name() -> str:
-    # A user has no two of one name.
-    return f"oaktree-{socket.gethostname()}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    # A user has no two of one name, and scripts log in more than once a second.
+    when = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    return f"oaktree-{socket.gethostname()}-{when}-{secrets.token_hex(2)}"
 
 
 def _choose_cloud(config: OpenStackConfig, named: str | None) -> str:
