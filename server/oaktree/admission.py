@@ -98,9 +98,11 @@ class Admission(Gate):
         else:
             with self._peers.asking(peer):
                 found = await self._ask(digest, cloud, token)
-        if found.ended is not None:
+        if found.ended is not None and self._callers.has_let_go(found.kept):
             # Others were let in in the same moment, and it was still idle.
             raise rate_limited("too many callers come at a time for the room there is", 1.0)
+        if found.ended is not None:
+            raise found.ended.at()
         showing.set(token)
         self._callers.touch(found.kept)
         return found

@@ -84,6 +84,9 @@ class Callers:
         kept.is_quiet = False
         self._kept.move_to_end(kept.identity)
 
+    def has_let_go(self, kept: Kept) -> bool:
+        return self._kept.get(kept.identity) is not kept
+
     def tidy(self) -> None:
         """Lets go of what nobody has asked for in a while."""
         now = time.monotonic()

@@ -11,7 +11,7 @@ def let_everybody_try_again(auth: Any) -> None:
     """keystoneauth lets only him try again with a new token who is the first to learn that the old
     one is refused: for those who learn of it at the same moment there is nothing left to
     invalidate, and so they fail."""
-    if isinstance(auth, BroughtTokens):
+    if auth is None or isinstance(auth, BroughtTokens):
         return
     invalidate = auth.invalidate
 

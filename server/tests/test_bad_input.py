@@ -22,7 +22,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("servers", "create", {"name": "a", "image": "x", "boot_volume": "y"}, "flavor"),
     ("servers", "create", {"name": "a", "boot_volume": "y", **IMAGE}, "boot_volume"),
     ("servers", "create", {"name": "a", "nics": [{}], **IMAGE}, "nics[0]"),
-    ("servers", "create", {"name": "a", "user_data": b"x" * 5_000_000, **IMAGE}, "user_data"),
+    ("servers", "create", {"name": "a", "user_data": b"x" * 1_000_000, **IMAGE}, "user_data"),
     ("servers", "create", {"name": "a", "request_id": "nonsense", **IMAGE}, "request_id"),
     ("servers", "create", {"name": "a", "metadata": {"oaktree_x": "1"}, **IMAGE}, "metadata"),
     (
