@@ -102,6 +102,8 @@ class Connection:
             return flight
 
         flight = tokens.begin(start)
+        if flight is None:
+            return await self.token(deadline)
         if (meanwhile := tokens.meanwhile(flight)) is not None:
             return meanwhile
         # Not awaited itself: a caller who is cancelled would take it with him.

@@ -91,6 +91,8 @@ class Connection:
             flight = tokens.begin(
                 lambda: self._create_token.future(tokens.request, timeout=EXCHANGE_TIMEOUT)
             )
+        if flight is None:
+            return self.token(deadline)
         if (meanwhile := tokens.meanwhile(flight)) is not None:
             return meanwhile
         try:

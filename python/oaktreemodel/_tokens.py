@@ -176,10 +176,13 @@ class Exchange:
         held = self._held
         return held.metadata if held is not None and monotonic() < held.renew else None
 
-    def begin(self, start: Callable[[], F]) -> F:
-        """The flight that is under way; one is started where there is none."""
+    def begin(self, start: Callable[[], F]) -> F | None:
+        """The flight that is under way; one is started where there is none. None if one has landed
+        since the caller looked: then there is a token now."""
         with self._lock:
             if self._flight is None:
+                if self.now() is not None:
+                    return None
                 self._flight = start()
             return cast(F, self._flight)
 
