@@ -103,7 +103,7 @@ def test_a_project_that_the_call_names(
     assert other.ports.get(name).id == port.id
     other.ports.delete(name)
     stranger = {"id": Project(id=itself("tight").project_id), "name": Project(name="tight")}[by]
-    with pytest.raises(oaktreemodel.Unauthenticated) as caught:
+    with pytest.raises(oaktreemodel.PermissionDenied, match="no token for the project") as caught:
         client.cloud("devstack-other", project=stranger).ports.create(network="private", name=name)
     assert caught.value.cloud == "devstack-other"
 

@@ -35,7 +35,8 @@ class Brought(Pass):
         self.asked = asked
         # How long the token is good, on the same clock.
         self.until = asked + known.seconds
-        # When a cloud refused it, and when it was last asked whether it was right.
+        # When a cloud first refused it since it was last found good, and when it was last asked
+        # for that reason.
         self.refused = self.doubted = float("-inf")
         self.timer: asyncio.TimerHandle | None = None
         self.again: asyncio.Task[None] | None = None
@@ -126,7 +127,8 @@ class Passes:
 
     def _doubted(self, loop: asyncio.AbstractEventLoop, one: Brought) -> None:
         """A cloud has answered 401; told by one of its threads."""
-        one.refused = time.monotonic()
+        if not one.is_doubted:
+            one.refused = time.monotonic()
         one.is_doubted = True
         loop.call_soon_threadsafe(self._look_in, one, one.doubt_seconds())
 
