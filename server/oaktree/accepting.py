@@ -17,8 +17,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import grpc
@@ -26,9 +26,9 @@ from google.protobuf.message import DecodeError
 from grpc._cython import cygrpc
 from grpc.aio import _server
 
-from oaktree.errors import Refused, invalid, rate_limited
+from oaktree.errors import Refused, invalid
 from oaktree.gate import Metadata
-from oaktree.peers import name_of
+from oaktree.peers import UnderWay, name_of
 from oaktree.service import refuse
 
 LOG = logging.getLogger(__name__)
@@ -46,8 +46,9 @@ class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
         super().__init__(*arguments)
         self._handlers: dict[str, Any] = {}
         self.admit: Admit | None = None
-        # By peer, calls of nobody known.
-        self._anybodys: Counter[str] = Counter()
+        self._anybodys = UnderWay(
+            OF_A_PEER, "too many calls without a token are under way; wait", OF_ALL
+        )
         self._calls: set[asyncio.Task[None]] = set()
 
     def add_registered_method_handlers(self, handlers: Mapping[str, Any]) -> None:
@@ -80,7 +81,7 @@ class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
             try:
                 # What is not served is answered without a look at its request.
                 known = not name or await self._admit(name, context)
-                with contextlib.nullcontext() if known else self._of_anybody(context.peer()):
+                with contextlib.nullcontext() if known else self._of_anybody(context):
                     await cygrpc._handle_rpc(name, self, (), state, loop, False)
                 problem = invalid("request", "is missing")
             except DecodeError:
@@ -96,18 +97,8 @@ class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
         assert self.admit is not None
         return await self.admit(name, context.invocation_metadata(), context.peer())
 
-    @contextlib.contextmanager
-    def _of_anybody(self, peer: str) -> Iterator[None]:
-        whose = name_of(peer)
-        if self._anybodys[whose] >= OF_A_PEER or self._anybodys.total() >= OF_ALL:
-            raise rate_limited("too many calls without a token are under way; wait", 1.0)
-        self._anybodys[whose] += 1
-        try:
-            yield
-        finally:
-            self._anybodys[whose] -= 1
-            if not self._anybodys[whose]:
-                del self._anybodys[whose]
+    def _of_anybody(self, context: Any) -> AbstractContextManager[None]:
+        return self._anybodys.one_more(name_of(context.peer()))
 
 
 class _Server(_server.Server):

@@ -70,7 +70,6 @@ class Admission(Gate):
         self._tidying: asyncio.TimerHandle | None = None
 
     def open(self, address: str) -> None:
-        super().open(address)
         self._tidy()
 
     def describe(self) -> str:
@@ -102,7 +101,7 @@ class Admission(Gate):
             # Others were let in in the same moment, and it was still idle.
             raise rate_limited("too many callers come at a time for the room there is", 1.0)
         if found.ended is not None:
-            raise found.ended.at()
+            raise replace(found.ended)
         showing.set(token)
         self._callers.touch(found.kept)
         return found

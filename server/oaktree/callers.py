@@ -63,9 +63,6 @@ class Callers:
         # What services say of their versions, by address: the same for all, and nobody's secret.
         self._discovered: dict[str, Any] = {}
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
     def all(self) -> list[Caller]:
         return [kept.caller for kept in self._kept.values()]
 

@@ -41,9 +41,7 @@ def run(address: str) -> int:
             serve(
                 Own(configured(configuration(str(path)))),
                 address,
-                ready=lambda where: print(
-                    _NEXT.format(address=where, python=sys.executable), flush=True
-                ),
+                ready=_tell,
             )
         )
     return 0

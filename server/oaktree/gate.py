@@ -87,7 +87,6 @@ class Gate(ABC):
     def __init__(self) -> None:
         # For what needs no token.
         self.nobody = Pass(Caller(Clouds({})))
-        self.address = ""
 
     @abstractmethod
     def known(self, metadata: Metadata) -> Pass | None:
@@ -114,9 +113,9 @@ class Gate(ABC):
             "where clients of this machine find it by themselves"
         )
 
+    @abstractmethod
     def open(self, address: str) -> None:
         """The oaktree listens at an address now. OSError if callers cannot be let in."""
-        self.address = address
 
     @abstractmethod
     def describe(self) -> str:
@@ -158,6 +157,9 @@ class Open(Gate):
     def known(self, metadata: Metadata) -> Pass:
         return self._pass
 
+    def open(self, address: str) -> None:
+        """Nobody needs to be told of it."""
+
     def describe(self) -> str:
         return ", ".join(self._pass.caller.clouds.names) or "no clouds"
 
@@ -185,7 +187,6 @@ class Own(Open):
         return self._pass
 
     def open(self, address: str) -> None:
-        super().open(address)
         path = self._file.write(address)
         self._hint = (
             f"it is in {path}, for its owner: clients that run as the user who started oaktree, on "

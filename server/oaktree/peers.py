@@ -1,9 +1,10 @@
-"""Peers that show wrong tokens: how often each may, before it is told to wait."""
+"""What peers may do before anybody knows who calls: how much at a time, and how often in vain."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -18,6 +19,30 @@ KEPT = 10_000
 ASKING = 100
 
 
+class UnderWay:
+    """How much of something each peer has under way."""
+
+    def __init__(self, most: int, refusal: str, most_of_all: float = math.inf) -> None:
+        """`most` is one peer's, `most_of_all` that of all together."""
+        self._most = most
+        self._most_of_all = most_of_all
+        self._refusal = refusal
+        self._counts: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def one_more(self, name: str) -> Iterator[None]:
+        """Of a peer by its `name_of`. RESOURCE_EXHAUSTED, at once, if there is no room."""
+        if self._counts[name] >= self._most or self._counts.total() >= self._most_of_all:
+            raise rate_limited(self._refusal, 1.0)
+        self._counts[name] += 1
+        try:
+            yield
+        finally:
+            self._counts[name] -= 1
+            if not self._counts[name]:
+                del self._counts[name]
+
+
 class Peers:
     """Buckets of wrong tokens, one a peer, that fill up again in a minute. Those of the peers that
     were heard of last are kept."""
@@ -26,7 +51,7 @@ class Peers:
         self._most = float(per_minute)
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._asking: Counter[str] = Counter()
+        self._asking = UnderWay(ASKING, "too many tokens of this address are being looked at; wait")
 
     @contextlib.contextmanager
     def asking(self, peer: str) -> Iterator[None]:
@@ -38,19 +63,13 @@ class Peers:
             raise rate_limited(
                 "too many wrong tokens came from this address; wait", (1 - level) / self._rate
             )
-        if self._asking[name] >= ASKING:
-            raise rate_limited("too many tokens of this address are being looked at; wait", 1.0)
-        self._asking[name] += 1
-        try:
-            yield
-        except Refused as refused:
-            if refused.code == grpc.StatusCode.UNAUTHENTICATED:
-                self._wrong(name)
-            raise
-        finally:
-            self._asking[name] -= 1
-            if not self._asking[name]:
-                del self._asking[name]
+        with self._asking.one_more(name):
+            try:
+                yield
+            except Refused as refused:
+                if refused.code == grpc.StatusCode.UNAUTHENTICATED:
+                    self._wrong(name)
+                raise
 
     def _wrong(self, name: str) -> None:
         # Below nothing, by those that were asked about at the same time: else so many would be let

@@ -9,8 +9,7 @@ from oaktree.call import Call
 
 
 async def create_token(call: Call, reader: Any) -> bytes:
-    for name in ("client_id", "client_secret"):
-        validate.need(call.request, name)
+    validate.need(call.request, "client_id", "client_secret")
     return await call.gate.create_token(call.request, call.peer())
 
 
