@@ -78,12 +78,12 @@ class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
         context = cygrpc._ServicerContext(state, None, None, loop)
         # Raised if the peer is gone, which grpcio would write out at length.
         with contextlib.suppress(cygrpc.ExecuteBatchError):
+            problem = None
             try:
                 # What is not served is answered without a look at its request.
                 known = not name or await self._admit(name, context)
                 with contextlib.nullcontext() if known else self._of_anybody(context):
                     await cygrpc._handle_rpc(name, self, (), state, loop, False)
-                problem = invalid("request", "is missing")
             except DecodeError:
                 # Of a service that is not ours, and so does not parse by itself.
                 problem = invalid("request", "is not what the method takes")
@@ -91,7 +91,7 @@ class _AioServer(cygrpc.AioServer):  # type: ignore[misc]
                 problem = refused
             if not context.done():
                 # Else whoever ends a call without a request waits until he gives up.
-                await refuse(context, problem)
+                await refuse(context, problem or invalid("request", "is missing"))
 
     async def _admit(self, name: str, context: Any) -> bool:
         assert self.admit is not None
