@@ -113,7 +113,14 @@ def test_a_delete_while_it_is_built(other: Any, name: str, itself: Callable[[str
     """The floating IP that was promised is not made for nobody."""
     server = other.servers.create(name=name, **SERVER)
     other.servers.delete(server.id)
-    other.servers.wait(server.id, until="deleted", timeout=120)
+    try:
+        other.servers.wait(server.id, until="deleted", timeout=60)
+    except oaktreemodel.DeadlineExceeded:
+        # Seen once in some hundred runs: a Nova that is busy loses an order that comes while it
+        # schedules the server.
+        print("not gone after a minute:", itself("other").compute.get_server(server.id))
+        other.servers.delete(server.id)
+        other.servers.wait(server.id, until="deleted", timeout=60)
     described = [ip for ip in itself("other").things("floating IP") if server.id in ip.description]
     assert not described
     assert server.id not in itself("other").ids("server")
