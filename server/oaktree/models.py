@@ -14,7 +14,7 @@ from google.protobuf.descriptor import Descriptor, FileDescriptor, MethodDescrip
 from google.protobuf.message import Message
 
 PACKAGE = "oaktreemodel.v1"
-VERBS = ("List", "Get", "Create", "Update", "Delete", "Wait", "Watch")
+VERBS = ("List", "Get", "Create", "Update", "Delete", "Wait", "Watch", "Upload", "Download")
 
 
 @cache
@@ -53,6 +53,8 @@ class Rpc:
     request: type[Message]
     response: Descriptor
     streams: bool
+    # Whether its requests come as a stream, too.
+    takes_stream: bool = False
 
     @property
     def changes(self) -> bool:
@@ -73,6 +75,7 @@ def _rpc(noun: str, service: str, method: MethodDescriptor) -> Rpc:
         message_factory.GetMessageClass(method.input_type),
         method.output_type,
         method.server_streaming,
+        method.client_streaming,
     )
 
 

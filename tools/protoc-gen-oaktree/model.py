@@ -23,9 +23,11 @@ from messages import Enum, Field, Message, Source, snake
 
 STANDARD_VERBS = ("List", "Get", "Create", "Update", "Delete", "Wait", "Watch")
 # An rpc that begins with one of these changes nothing; every other one does.
-READING_VERBS = ("List", "Get", "Wait", "Watch")
+READING_VERBS = ("List", "Get", "Wait", "Watch", "Download", "Plan")
 # These answer with a stream, and no others do.
-STREAMING_VERBS = ("List", "Wait", "Watch")
+STREAMING_VERBS = ("List", "Wait", "Watch", "Upload", "Download")
+# These take a stream, and no others do.
+SENDING_VERBS = ("Upload",)
 
 # The result of these is many things.
 PLURAL_VERBS = ("List", "Watch")
@@ -115,7 +117,8 @@ class Rpc:
         """The field of the response that a caller wants; None if there is nothing to hand over."""
         if self.standard_verb == "Delete":
             return None
-        return self.response.field(1) or self.response.field(FIRST_OWN_NUMBER)
+        answer = self.response
+        return answer.field(1) or answer.field(FIRST_OWN_NUMBER) or answer.field("ticket")
 
     @cached_property
     def secrets(self) -> tuple[Field, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from messages import LOCATION, PACKAGE, TIMESTAMP, Field, Message, Violation, pascal, snake
-from model import FIRST_OWN_NUMBER, PLURAL_VERBS, STREAMING_VERBS, File, Rpc, Service
+from model import FIRST_OWN_NUMBER, PLURAL_VERBS, SENDING_VERBS, STREAMING_VERBS, File, Rpc, Service
 
 OPTIONS = {
     "csharp_namespace": "Oaktree.V1",
@@ -23,6 +23,10 @@ WATCH_RESPONSE = (
     ("mark", 17, f"{PACKAGE}.WatchMark"),
     ("removals", 18, f"repeated {PACKAGE}.Removal"),
 )
+# What the bytes of an upload and of a download travel in: the numbers and types are those common
+# to all requests and responses.
+UPLOAD = (("content", "chunk", "finish"), ("progress",))
+DOWNLOAD = (("part",), ("content", "chunk", "finish"))
 # What says of which things a List or a Watch is.
 SELECTIONS = ("where", "all_projects")
 
@@ -101,8 +105,9 @@ def requests_and_responses(file: File) -> Iterator[Violation]:
 def streams(file: File) -> Iterator[Violation]:
     verbs = ", ".join(STREAMING_VERBS)
     for rpc in file.rpcs:
-        if rpc.proto.client_streaming:
-            yield rpc.source, f"{rpc.name} takes a stream, which no rpc does yet"
+        if rpc.proto.client_streaming != (rpc.verb in SENDING_VERBS):
+            senders = ", ".join(SENDING_VERBS)
+            yield rpc.source, f"{rpc.name}: {senders} takes a stream, and nothing else does"
         if rpc.proto.server_streaming != (rpc.verb in STREAMING_VERBS):
             yield rpc.source, f"{rpc.name}: {verbs} answer with a stream, and nothing else does"
 
@@ -174,6 +179,17 @@ def watches(file: File) -> Iterator[Violation]:
                 yield rpc.request.source, f"{text}, and only then"
 
 
+def transfers(file: File) -> Iterator[Violation]:
+    for rpc in file.rpcs:
+        needed = {"Upload": UPLOAD, "Download": DOWNLOAD}.get(rpc.verb, ((), ()))
+        for message, names in zip((rpc.request, rpc.response), needed, strict=True):
+            for name in names:
+                if message.field(name) is None:
+                    yield message.source, f"{message.name} must have {name}, as every transfer has"
+        if rpc.verb in ("Upload", "Download") and rpc.response.field(1) is None:
+            yield rpc.response.source, f"{rpc.response.name} must hold what the bytes are of"
+
+
 def _holds(message: Message | None, name: str, number: int, kind: str) -> Iterator[Violation]:
     found = message.field(name) if message else None
     if message and (found is None or (found.number, found.written) != (number, kind)):
@@ -193,4 +209,5 @@ RULES = (
     location,
     result,
     watches,
+    transfers,
 )

@@ -41,10 +41,20 @@ REQUEST: Common = {
     8: ("after", "string"),
     9: ("all_projects", "bool"),
     10: ("revision", "int64"),
+    11: ("content", f"{PACKAGE}.UploadContent"),
+    12: ("chunk", "bytes"),
+    13: ("finish", f"{PACKAGE}.UploadFinish"),
+    14: ("part", f"{PACKAGE}.DownloadPart"),
+    15: ("accepts_ticket", "bool"),
 }
 RESPONSE: Common = {
     2: ("failures", f"repeated {PACKAGE}.Failure"),
     3: ("as_of", TIMESTAMP),
+    4: ("content", f"{PACKAGE}.DownloadContent"),
+    5: ("chunk", "bytes"),
+    6: ("ticket", f"{PACKAGE}.Ticket"),
+    7: ("progress", f"{PACKAGE}.UploadProgress"),
+    8: ("finish", f"{PACKAGE}.DownloadFinish"),
 }
 
 FOREIGN_TYPES = (TIMESTAMP, DURATION, "google.rpc.Status")
