@@ -46,9 +46,12 @@ class Budget:
         self._waiting: list[tuple[int, int]] = []
         self._numbers = itertools.count()
 
-    def take(self, turn: Turn, seconds: float) -> None:
+    def take(self, turn: Turn, seconds: float, counts: bool = True) -> None:
         """Waits for one request's turn. RESOURCE_EXHAUSTED, at once, if that will not come within
-        so many seconds: the caller has no more time than that."""
+        so many seconds: the caller has no more time than that. What does not count waits only while
+        the cloud wants to be left alone."""
+        if not counts and self._closed_until <= self._clock() and not self._ended:
+            return
         with self._changed:
             ticket = (int(turn), next(self._numbers))
             heapq.heappush(self._waiting, ticket)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,6 +33,8 @@ class Call:
     peer: Callable[[], str]
     # Whether its request id may have come before, here or to another process.
     may_repeat: bool = True
+    # What comes after the request, where an rpc takes a stream.
+    more: AsyncIterator[Any] | None = None
 
     async def place(self) -> Place:
         """The one place that the call is about, as seen from the project it names."""

@@ -59,11 +59,13 @@ class Pass:
         self.caller.calls -= 1
 
     @contextlib.contextmanager
-    def streaming(self) -> Iterator[Stream]:
-        """A stream that ends with the pass. RESOURCE_EXHAUSTED if its caller has too many."""
+    def streaming(self, outlives: bool = False) -> Iterator[Stream]:
+        """A stream that ends with the pass, unless it outlives it. RESOURCE_EXHAUSTED if its caller
+        has too many."""
         self.caller.begin_stream()
         stream = Stream()
-        self.streams.add(stream)
+        if not outlives:
+            self.streams.add(stream)
         try:
             yield stream
         finally:

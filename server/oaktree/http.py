@@ -3,7 +3,7 @@
 openstacksdk works in threads and knows neither. So every request goes through an adapter of ours
 that asks the call it is made for: reads get no more time than the call has left, and a cancelled
 call's reads are cut. Writes are left to end: a POST that is cut may have taken effect, and nobody
-would know.
+would know. Only a transfer is cut whichever way its bytes go: of these a cloud keeps all or none.
 """
 
 from __future__ import annotations
@@ -43,10 +43,16 @@ TURN_SECONDS = 60.0
 
 
 class Reach:
-    """How far a call reaches: the time it has left, and the connections it reads from now."""
+    """How far a call reaches: the time it has left, and the connections it reads from now.
 
-    def __init__(self, deadline: float | None = None, turn: Turn = Turn.READ) -> None:
+    `carries` is said of what moves the bytes of an image or object: its writes are cut, too, no
+    request is sent again, since its body is gone, and none counts in the cloud's budget."""
+
+    def __init__(
+        self, deadline: float | None = None, turn: Turn = Turn.READ, carries: bool = False
+    ) -> None:
         self.turn = turn
+        self.carries = carries
         # On the monotonic clock; None: no deadline.
         self.deadline = deadline
         self.cancelled = False
@@ -191,8 +197,9 @@ def _refuse_leading_away(response: requests.Response) -> None:
 
 
 def _reach_of(method: str, url: str) -> Reach | None:
-    """The call that may cut a request: a read."""
-    return current.get() if _is_read(method, url) else None
+    """The call that may cut a request: a read's, or a transfer's."""
+    reach = current.get()
+    return reach if reach is not None and (reach.carries or _is_read(method, url)) else None
 
 
 class _Registered:
@@ -256,8 +263,9 @@ class BoundedAdapter(TCPKeepAliveAdapter):
     ) -> requests.Response:
         reach = _reach_of(request.method or "", request.url or "")
         turn = Turn.CHANGE if not _reads(request) else reach.turn if reach else Turn.READ
-        for left in reversed(range(ATTEMPTS)):
-            self._budget.take(turn, turn_seconds(reach))
+        carries = reach is not None and reach.carries
+        for left in reversed(range(1 if carries else ATTEMPTS)):
+            self._budget.take(turn, turn_seconds(reach), counts=not carries)
             pause = None
             try:
                 response = self._send(request, reach, *args, **kwargs)
@@ -297,7 +305,8 @@ class BoundedAdapter(TCPKeepAliveAdapter):
                 raise broken_off() from error
             raise
         finally:
-            if reach is not None:
+            # The body of a transfer is read later.
+            if reach is not None and not reach.carries:
                 reach.leave()
             if not _reads(request):
                 self._changed()

@@ -33,6 +33,8 @@ _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # As many a place may have at a time, so that one cloud that hangs holds up nobody else's calls; all
 # places take them from one pool, since most of them do nothing most of the time.
 THREADS = 8
+# So many transfers of images and objects have a thread each beside them.
+CARRIERS = 32
 _POOL = ThreadPoolExecutor(4096, thread_name_prefix="place")
 
 
@@ -84,6 +86,7 @@ class Place:
         self._kept: dict[str, tuple[float, Any]] = {}
         self._states: dict[type[Any], Any] = {}
         self._threads = asyncio.Semaphore(THREADS)
+        self._carriers = asyncio.Semaphore(CARRIERS)
         renewal.let_everybody_try_again(config.get_auth())
 
     def __repr__(self) -> str:
@@ -100,13 +103,29 @@ class Place:
         if self._threads.locked():
             # Nobody is free to find out that there is no time to wait for the cloud's limits.
             self.check_turn(reach)
+        return await self._work(self._threads, reach, partial(function, *args, **kwargs))
+
+    async def carry(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `run`, for what moves the bytes of an image or object: it takes long, has threads of
+        its own, has no deadline but its caller's patience, and is cut when its caller leaves."""
+        reach = http.Reach(carries=True)
+
+        def work() -> T:
+            try:
+                return function(*args, **kwargs)
+            finally:
+                reach.leave()
+
+        return await self._work(self._carriers, reach, work)
+
+    async def _work(
+        self, threads: asyncio.Semaphore, reach: http.Reach | None, function: Callable[[], T]
+    ) -> T:
         context = contextvars.copy_context()
         context.run(http.current.set, reach or self._background)
-        await self._threads.acquire()
-        work = asyncio.get_running_loop().run_in_executor(
-            _POOL, partial(context.run, partial(function, *args, **kwargs))
-        )
-        work.add_done_callback(lambda done: self._threads.release())
+        await threads.acquire()
+        work = asyncio.get_running_loop().run_in_executor(_POOL, partial(context.run, function))
+        work.add_done_callback(lambda done: threads.release())
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:

@@ -21,7 +21,7 @@ from oaktreemodel.v1.error_pb2 import Reason
 
 from oaktree import http, models, validate
 from oaktree.call import Call
-from oaktree.errors import Refused, broken_off, reason_word
+from oaktree.errors import Refused, broken_off, invalid, reason_word
 from oaktree.gate import Gate, Metadata, Pass
 from oaktree.http import Reach
 from oaktree.reader import Others
@@ -52,6 +52,8 @@ class Service:
             self.methods.setdefault(service, {})[name] = method
 
     def _method(self, rpc: models.Rpc, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
+        if rpc.takes_stream:
+            return grpc.stream_stream_rpc_method_handler(partial(self._both_ways, rpc, handler))
         if rpc.streams:
             return grpc.unary_stream_rpc_method_handler(partial(self._stream, rpc, handler))
 
@@ -69,7 +71,13 @@ class Service:
         return known or await self._gate.admit(metadata, context.peer())
 
     def _call(
-        self, rpc: models.Rpc, data: bytes, context: Any, admitted: Pass, metadata: Metadata
+        self,
+        rpc: models.Rpc,
+        data: bytes,
+        context: Any,
+        admitted: Pass,
+        metadata: Metadata,
+        more: AsyncIterator[Any] | None = None,
     ) -> Call:
         changes = rpc.changes
         read = _read if changes or len(data) > SMALL else _seen
@@ -78,7 +86,7 @@ class Service:
         reach = Reach(None if left is None else time.monotonic() + left)
         may_repeat = changes and not _is_new(metadata)
         return Call(
-            rpc, request, reach, admitted.caller, self._gate, context.peer, may_repeat=may_repeat
+            rpc, request, reach, admitted.caller, self._gate, context.peer, may_repeat, more
         )
 
     async def _unary(self, rpc: models.Rpc, handler: Unary, data: bytes, context: Any) -> bytes:
@@ -103,12 +111,30 @@ class Service:
             if call is not None:
                 call.reach.cancel()
 
+    async def _both_ways(
+        self, rpc: models.Rpc, handler: Stream, sent: AsyncIterator[bytes], context: Any
+    ) -> AsyncIterator[bytes]:
+        """As `_stream`, once the first request is there."""
+        more = aiter(sent)
+        data = await anext(more, None)
+        if data is None:
+            await refuse(context, invalid("request", "is missing"))
+        else:
+            async for response in self._stream(rpc, handler, data, context, _each(rpc, more)):
+                yield response
+
     async def _stream(
-        self, rpc: models.Rpc, handler: Stream, data: bytes, context: Any
+        self,
+        rpc: models.Rpc,
+        handler: Stream,
+        data: bytes,
+        context: Any,
+        more: AsyncIterator[Any] | None = None,
     ) -> AsyncIterator[bytes]:
         call = admitted = None
-        # Who waits needs no room made for him.
-        served = rpc.verb not in ("Wait", "Watch")
+        carries = rpc.verb in ("Upload", "Download")
+        # Who waits needs no room made for him, and who sends bytes makes it himself.
+        served = not carries and rpc.verb not in ("Wait", "Watch")
         Others.serving += served
         if served:
             Others.came = time.monotonic()
@@ -116,13 +142,14 @@ class Service:
             metadata = context.invocation_metadata()
             admitted = await self._admit(rpc, context, metadata)
             admitted.enter()
-            call = self._call(rpc, data, context, admitted, metadata)
-            with admitted.streaming() as stream:
+            call = self._call(rpc, data, context, admitted, metadata, more)
+            # The cloud lets a transfer end that began while its token was good, and so do we.
+            with admitted.streaming(outlives=carries) as stream:
                 async for response in handler(call):
                     stream.is_sending = True
                     yield response
                     stream.is_sending = False
-                    if admitted.ended is not None:
+                    if admitted.ended is not None and not carries:
                         raise replace(admitted.ended)
         except asyncio.CancelledError:
             if admitted is None or admitted.ended is None:
@@ -171,9 +198,8 @@ async def refuse(context: Any, refused: Refused) -> None:
     await context.abort_with_status(rpc_status.to_status(refused.status()))
 
 
-def _read(path: str, data: bytes) -> Any:
-    """A request, once it has been found good."""
-    kind = models.rpcs()[path].request
+def _parse(kind: type[Any], data: bytes) -> Any:
+    """A request of which all is known."""
     try:
         request = kind.FromString(data)
     except (DecodeError, UnicodeDecodeError):
@@ -183,6 +209,18 @@ def _read(path: str, data: bytes) -> Any:
             f"this is no {kind.DESCRIPTOR.name}",
         ) from None
     validate.refuse_unknown(request)
+    return request
+
+
+async def _each(rpc: models.Rpc, sent: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    """What follows on a call's first request."""
+    async for data in sent:
+        yield _parse(rpc.request, data)
+
+
+def _read(path: str, data: bytes) -> Any:
+    """A request, once it has been found good."""
+    request = _parse(models.rpcs()[path].request, data)
     validate.check(request)
     if "name_or_id" in request.DESCRIPTOR.fields_by_name:
         validate.need(request, "name_or_id")

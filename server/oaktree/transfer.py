@@ -1,0 +1,308 @@
+"""The bytes of images and objects on their way through oaktree: between a client's stream and the
+body of one HTTP request, a few chunks at a time.
+
+The stream is read and written in the event loop, the body in a thread. Whichever is slower holds up
+the other. What arrives is hashed on the way, and the last block of an upload is kept back until its
+client has said what all should have been: that block is what makes a cloud keep the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import queue
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, TypeVar
+
+import grpc
+import requests
+from oaktreemodel.v1.error_pb2 import Reason
+from oaktreemodel.v1.transfer_pb2 import UploadProgress
+
+from oaktree.errors import Refused, invalid
+from oaktree.place import Place
+from oaktree.turns import Turns
+
+T = TypeVar("T")
+# Larger ones move no more bytes a second, and hold up others' calls for longer.
+CHUNK_BYTES = 256 * 1024
+# How many chunks wait between the two sides; with more it goes no faster.
+AHEAD = 2
+# How long nothing may come from a client before its upload is given up.
+SILENCE_SECONDS = 120.0
+# How often an upload tells how far it is.
+TELLING_SECONDS = 0.2
+
+
+def bytes_differ(message: str) -> Refused:
+    """What arrived is not what was sent."""
+    return Refused(grpc.StatusCode.DATA_LOSS, Reason.REASON_BYTES_DIFFER, message)
+
+
+def progress(sent_bytes: int, is_skipped: bool = False) -> bytes:
+    """How far an upload is, as it stands in any Upload's response."""
+    told = UploadProgress(sent_bytes=sent_bytes, is_skipped=is_skipped)
+    return _PROGRESS + bytes([told.ByteSize()]) + told.SerializeToString()
+
+
+# Field 7, length-delimited; see rules_fields.py of the plugin.
+_PROGRESS = b"\x3a"
+
+
+class Incoming:
+    """The bytes of an upload: from the requests of its stream to the body of one HTTP request.
+
+    It is that body, too: requests takes its length and iterates over it, in a thread. Of no bytes at
+    all it is none: then `finished` and `check` are all there is to do. The constructor raises
+    INVALID_ARGUMENT if the request does not say how many bytes there are.
+    """
+
+    def __init__(self, first: Any, more: AsyncIterator[Any] | None) -> None:
+        """`first` is the call's request, `more` the requests that follow."""
+        content = first.content
+        if not content.HasField("size_bytes"):
+            raise invalid("content.size_bytes", "is missing and is needed")
+        self.size: int = content.size_bytes
+        self.content = content
+        self.sha256 = hashlib.sha256()
+        # None where the client tells it: it costs more than all the rest.
+        told = content.md5 or content.promises_md5
+        self._md5 = None if told else hashlib.md5(usedforsecurity=False)
+        # How many bytes were handed to the cloud.
+        self.taken = 0
+        self._finish: Any = None
+        self._received = 0
+        self._first: Any = first
+        self._more = more
+        self._early: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+        self._turns = Turns()
+        self._slots = asyncio.Semaphore(AHEAD)
+        self._queue: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
+
+    async def head(self, size: int) -> bytes:
+        """The first bytes, so many if there are so many; they are part of the body all the same.
+        Empty if the upload ends without any, as one by a ticket does."""
+        size = min(size, self.size)
+        while sum(map(len, self._early)) < size:
+            chunk = await self._receive()
+            if chunk is None:
+                break
+            self._early.append(chunk)
+        return b"".join(self._early)[:size]
+
+    @property
+    def finish(self) -> Any:
+        """How the client ended it; None if it has not."""
+        return self._finish
+
+    async def finished(self) -> Any:
+        """How the client ends it, once it does. INVALID_ARGUMENT if it sends bytes, of which none
+        may have been asked for."""
+        while (chunk := await self._receive()) is not None:
+            if chunk:
+                raise invalid("chunk", "bytes were sent after they had been sent by a ticket")
+        return self._finish
+
+    async def _receive(self) -> bytes | None:
+        """The next bytes; None once the client has ended it."""
+        if self._finish is not None:
+            return None
+        message, self._first = self._first, None
+        if message is None:
+            message = await self._next()
+        chunk: bytes = message.chunk
+        self._received += len(chunk)
+        if self._received > self.size:
+            raise invalid("chunk", f"more bytes came than the {self.size} of content.size_bytes")
+        if message.HasField("finish"):
+            self._finish = message.finish
+            return chunk or None
+        return chunk
+
+    async def _next(self) -> Any:
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS), self._turns.one():
+                message = await anext(self._more, None) if self._more is not None else None
+        except TimeoutError:
+            raise Refused(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                Reason.REASON_DEADLINE_EXCEEDED,
+                f"nothing came for {SILENCE_SECONDS:.0f} seconds",
+            ) from None
+        if message is None:
+            raise invalid("finish", "is missing: the stream ended before it said that all was sent")
+        return message
+
+    async def _pump(self) -> None:
+        """Hands all that comes to the thread that reads the body."""
+        try:
+            early, self._early = self._early, []
+            for chunk in early:
+                self._queue.put(chunk)
+            while (come := await self._receive()) is not None:
+                if come:
+                    await self._slots.acquire()
+                    self._queue.put(come)
+            if self._received != self.size:
+                raise invalid(
+                    "content.size_bytes",
+                    f"says {self.size}, and {self._received} bytes were sent",
+                )
+            self._queue.put(None)
+        except Exception as error:
+            self._queue.put(error)
+        except asyncio.CancelledError:
+            self._queue.put(Refused(grpc.StatusCode.CANCELLED, Reason.REASON_UNSPECIFIED, "left"))
+            raise
+
+    async def moved(self, work: Awaitable[T]) -> AsyncIterator[int | T]:
+        """Does the work, which reads the body. Yields how many bytes it has read, now and then, and
+        at last what it comes to."""
+        pump = asyncio.create_task(self._pump())
+        task = asyncio.ensure_future(work)
+        try:
+            told = 0
+            while not task.done():
+                await asyncio.wait((task,), timeout=TELLING_SECONDS)
+                if not task.done() and self.taken != told:
+                    told = self.taken
+                    yield told
+            yield task.result()
+        finally:
+            pump.cancel()
+            task.cancel()
+
+    # What follows runs in the thread.
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        held = b""
+        while (chunk := self._get()) is not None:
+            self._loop.call_soon_threadsafe(self._slots.release)
+            self.sha256.update(chunk)
+            if self._md5 is not None:
+                self._md5.update(chunk)
+            if held:
+                yield held
+                self.taken += len(held)
+            held = chunk
+        self.check()
+        yield held
+        self.taken += len(held)
+
+    def _get(self) -> bytes | None:
+        item = self._queue.get()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def check(self) -> None:
+        """Whether what came is what was sent."""
+        sent = self._finish.sha256.lower()
+        if not sent:
+            raise invalid("finish.sha256", "is missing and is needed")
+        came = self.sha256.hexdigest()
+        for said, where in (
+            (sent, "finish.sha256"),
+            (self.content.sha256.lower(), "content.sha256"),
+        ):
+            if said and said != came:
+                raise bytes_differ(
+                    f"the bytes that arrived have the SHA-256 {came}, and {where}.sha256 is "
+                    f"{said}; nothing of them was kept"
+                )
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of all bytes, in hex, once they have come: by the client's word where it gave
+        one."""
+        if self._md5 is not None:
+            return self._md5.hexdigest()
+        return str(self._finish.md5 or self.content.md5).lower()
+
+
+class Outgoing:
+    """The bytes of a download: from the body of one HTTP response to a stream."""
+
+    def __init__(self, place: Place, ask: Callable[[], requests.Response]) -> None:
+        """`ask` sends the request, with stream=True, and raises what becomes an error; it runs in a
+        thread."""
+        self._place = place
+        self._ask = ask
+        self.sha256 = hashlib.sha256()
+        # How many bytes have come.
+        self.came = 0
+        self._loop = asyncio.get_running_loop()
+        self._head: asyncio.Future[requests.Response] = self._loop.create_future()
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._slots = threading.Semaphore(AHEAD)
+        self._turns = Turns()
+        self._left = False
+        self._task: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> requests.Response:
+        """The response, of which only the head has come."""
+        self._task = asyncio.ensure_future(self._place.carry(self._read))
+        await asyncio.wait((self._task, self._head), return_when=asyncio.FIRST_COMPLETED)
+        if not self._head.done():
+            self._task.result()
+        return self._head.result()
+
+    async def __aexit__(self, *exception: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        # A thread that waits to hand over more has to learn that nobody takes it.
+        self._left = True
+        self._slots.release()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes, each chunk in its turn among all transfers' once it is asked for. Raises what
+        the reading of the body raised, once what came before it was taken."""
+        assert self._task is not None
+        while True:
+            if self._queue.empty():
+                getting = asyncio.ensure_future(self._queue.get())
+                await asyncio.wait((getting, self._task), return_when=asyncio.FIRST_COMPLETED)
+                if not getting.done():
+                    getting.cancel()
+                    if self._queue.empty():
+                        self._task.result()
+                        return
+                    continue
+                chunk = getting.result()
+            else:
+                chunk = self._queue.get_nowait()
+            self._slots.release()
+            async with self._turns.one():
+                yield chunk
+
+    # What follows runs in the thread.
+
+    def _read(self) -> None:
+        response = self._ask()
+        try:
+            told = response.headers.get("Content-Length")
+            self._loop.call_soon_threadsafe(self._begun, response)
+            while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
+                self.came += len(chunk)
+                self.sha256.update(chunk)
+                self.heard(chunk)
+                self._slots.acquire()
+                if self._left:
+                    return
+                self._loop.call_soon_threadsafe(self._queue.put_nowait, chunk)
+            if told is not None and self.came != int(told):
+                raise bytes_differ(f"the cloud sent {self.came} bytes of {told}")
+        finally:
+            response.close()
+
+    def heard(self, chunk: bytes) -> None:
+        """Told of every chunk as it comes, in the thread."""
+
+    def _begun(self, response: requests.Response) -> None:
+        if not self._head.done():
+            self._head.set_result(response)
