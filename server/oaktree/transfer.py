@@ -22,7 +22,7 @@ from oaktreemodel.v1.transfer_pb2 import UploadProgress
 
 from oaktree.errors import Refused, invalid
 from oaktree.place import Place
-from oaktree.turns import Turns
+from oaktree.permit import Permit
 
 T = TypeVar("T")
 # Larger ones move no more bytes a second, and hold up others' calls for longer.
@@ -53,8 +53,8 @@ _PROGRESS = b"\x3a"
 class Incoming:
     """The bytes of an upload: from the requests of its stream to the body of one HTTP request.
 
-    It is that body, too: requests takes its length and iterates over it, in a thread. Of no bytes at
-    all it is none: then `finished` and `check` are all there is to do. The constructor raises
+    It is that body, too: requests takes its length and iterates over it, in a thread. Of no bytes
+    at all it is none: then `finished` and `check` are all there is to do. The constructor raises
     INVALID_ARGUMENT if the request does not say how many bytes there are.
     """
 
@@ -77,7 +77,7 @@ class Incoming:
         self._more = more
         self._early: list[bytes] = []
         self._loop = asyncio.get_running_loop()
-        self._turns = Turns()
+        self._permit = Permit()
         self._slots = asyncio.Semaphore(AHEAD)
         self._queue: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
 
@@ -123,7 +123,7 @@ class Incoming:
 
     async def _next(self) -> Any:
         try:
-            async with asyncio.timeout(SILENCE_SECONDS), self._turns.one():
+            async with asyncio.timeout(SILENCE_SECONDS), self._permit.one():
                 message = await anext(self._more, None) if self._more is not None else None
         except TimeoutError:
             raise Refused(
@@ -240,7 +240,7 @@ class Outgoing:
         self._head: asyncio.Future[requests.Response] = self._loop.create_future()
         self._queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._slots = threading.Semaphore(AHEAD)
-        self._turns = Turns()
+        self._permit = Permit()
         self._left = False
         self._task: asyncio.Future[None] | None = None
 
@@ -277,7 +277,7 @@ class Outgoing:
             else:
                 chunk = self._queue.get_nowait()
             self._slots.release()
-            async with self._turns.one():
+            async with self._permit.one():
                 yield chunk
 
     # What follows runs in the thread.

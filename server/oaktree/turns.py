@@ -1,47 +1,20 @@
-"""Whose turn it is to move bytes, so that small calls come through between large transfers.
-
-A chunk that is read or written holds the event loop for a part of a millisecond. With many
-transfers at once small calls would wait for all of them; so one chunk moves at a time. A transfer
-whose peer is slow leaves the loop alone by itself, and needs no turn.
-"""
+"""Long work on the event loop, with a turn for everybody else now and then."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from weakref import WeakKeyDictionary
+from collections.abc import AsyncIterator, Iterable
+from itertools import islice
+from typing import TypeVar
 
-# A chunk that takes longer waits for its peer.
-SLOW_SECONDS = 0.02
-_FREE: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+T = TypeVar("T")
+# Things that are looked at in one go.
+SLICE = 250
 
 
-class Turns:
-    """One transfer's, among those of all transfers of this server."""
-
-    def __init__(self) -> None:
-        self._free = _FREE.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(1))
-        self._is_slow = False
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Around the reading or writing of a chunk."""
-        if self._is_slow:
-            began = time.monotonic()
-            yield
-            self._is_slow = time.monotonic() - began > SLOW_SECONDS
-            return
-        await self._free.acquire()
-        timer = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._pass_on)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            if not self._is_slow:
-                self._free.release()
-
-    def _pass_on(self) -> None:
-        self._is_slow = True
-        self._free.release()
+async def slices(things: Iterable[T]) -> AsyncIterator[list[T]]:
+    """All of the things, some at a time."""
+    rest = iter(things)
+    while some := list(islice(rest, SLICE)):
+        yield some
+        await asyncio.sleep(0)
