@@ -21,8 +21,8 @@ from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.transfer_pb2 import UploadProgress
 
 from oaktree.errors import Refused, invalid
-from oaktree.place import Place
 from oaktree.permit import Permit
+from oaktree.place import Place
 
 T = TypeVar("T")
 # Larger ones move no more bytes a second, and hold up others' calls for longer.
