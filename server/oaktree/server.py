@@ -24,7 +24,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from oaktree import accepting
+from oaktree import accepting, malloc
 from oaktree.errors import Refused
 from oaktree.gate import Gate, Metadata
 from oaktree.handlers import handlers
@@ -197,6 +197,7 @@ async def serve(
     # them, and all that was imported, over and over for nothing.
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    malloc.keep()
     # Before anybody is told that it can be stopped.
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
