@@ -11,10 +11,10 @@ from openstack import exceptions, utils
 
 from oaktree import catalog, limits, networks
 from oaktree.errors import Refused
+from oaktree.images import offers
 from oaktree.place import Place
 from oaktree.resources import availability_zone
 from oaktree.row import Item
-from oaktree.writes import check
 
 # The services that oaktree speaks to, in OpenStack's official words.
 _SERVICES = {
@@ -81,26 +81,12 @@ def _compute(place: Place, made: Any) -> None:
 
 
 def _image(place: Place, made: Any) -> None:
-    adapter = place.service("image")
-    properties = check(adapter.get("/schemas/image")).json().get("properties", {})
-    made.disk_formats[:] = _enum(properties.get("disk_format"))
-    made.container_formats[:] = _enum(properties.get("container_format"))
-    profile = place.config.config
-    told = profile.get("image_format") or ""
-    made.preferred_disk_format = told or ("qcow2" if "qcow2" in made.disk_formats else "")
-    info = adapter.get("/info/import")
-    if info.status_code < 400:
-        methods = info.json().get("import-methods", {}).get("value", [])
-        made.import_methods[:] = sorted(methods)
-    if profile.get("image_api_use_tasks"):
-        made.upload_method = "task"
-    else:
-        made.upload_method = "import" if profile.get("image_api_use_import") else "put"
-
-
-def _enum(schema: Item | None) -> list[str]:
-    # null stands among them for "not known yet".
-    return sorted(value for value in (schema or {}).get("enum", ()) if value)
+    told = offers.read(place, seconds=0)
+    made.disk_formats[:] = told.disk_formats
+    made.container_formats[:] = told.container_formats
+    made.preferred_disk_format = told.preferred_disk_format
+    made.import_methods[:] = told.import_methods
+    made.upload_method = told.way
 
 
 def _reference(network: Item) -> Reference:

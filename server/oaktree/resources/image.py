@@ -1,8 +1,8 @@
-"""Images. Their bytes are another matter; here are their records."""
+"""Images. Here are their records; what moves their bytes is in `oaktree.images`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from oaktreemodel.v1.common_pb2 import State
@@ -10,7 +10,8 @@ from openstack.image.v2 import image
 
 from oaktree import marks
 from oaktree.convert import MARK
-from oaktree.errors import invalid
+from oaktree.images import record
+from oaktree.images.upload import upload
 from oaktree.mapping import At
 from oaktree.marks import Stamp
 from oaktree.place import Place
@@ -25,43 +26,6 @@ _STATES = words(
     deleting="pending_delete",
     deleted="deleted",
 )
-# What the image service itself says of every image; all else was noted on it by somebody.
-_BASE = frozenset(
-    [
-        "checksum",
-        "container_format",
-        "created_at",
-        "direct_url",
-        "disk_format",
-        "file",
-        "id",
-        "locations",
-        "min_disk",
-        "min_ram",
-        "name",
-        "os_hash_algo",
-        "os_hash_value",
-        "os_hidden",
-        "owner",
-        "protected",
-        "schema",
-        "self",
-        "size",
-        "status",
-        "stores",
-        "tags",
-        "updated_at",
-        "virtual_size",
-        "visibility",
-    ]
-)
-# What the fields of requests are called there.
-_KEYS = {
-    "min_disk_gib": "min_disk",
-    "min_ram_mib": "min_ram",
-    "is_hidden": "os_hidden",
-    "is_protected": "protected",
-}
 
 
 def _state(item: Item) -> State.ValueType:
@@ -71,26 +35,8 @@ def _state(item: Item) -> State.ValueType:
     return _STATES[str(item.get("status")).lower()]
 
 
-def _fields(request: Any) -> Item:
-    return {
-        _KEYS.get(field.name, field.name): value
-        for field, value in request.ListFields()
-        if field.number >= 16 and field.message_type is None and not field.is_repeated
-    }
-
-
-def _refuse_base(names: Iterable[str]) -> None:
-    for name in _BASE.intersection(names):
-        raise invalid("properties", f"{name!r} is what the image service itself says of an image")
-
-
 def _create(place: Place, request: Any, stamp: Stamp) -> Made:
-    _refuse_base(request.properties)
-    body = _fields(request)
-    body.setdefault("container_format", "bare")
-    body |= dict(request.properties)
-    if request.tags:
-        body["tags"] = list(request.tags)
+    body = record.new(request)
     stamp(body)
     response = place.service("image").post("/images", json=body)
     if response.status_code == 409 and "id" in body:
@@ -99,34 +45,21 @@ def _create(place: Place, request: Any, stamp: Stamp) -> Made:
 
 
 def _update(place: Place, identifier: str, request: Any) -> None:
-    adapter = place.service("image")
-    present = check(adapter.get(f"/images/{identifier}")).json()
-    patch = [
-        {"op": "replace" if key in present else "add", "path": _pointer(key), "value": value}
-        for key, value in _fields(request).items()
-    ]
+    present = check(place.service("image").get(f"/images/{identifier}")).json()
+    changes = record.set_all(record.fields(request), present)
     if request.HasField("tags"):
         kept = [tag for tag in present.get("tags", []) if tag.startswith(MARK)]
-        patch.append(
-            {"op": "replace", "path": "/tags", "value": sorted({*request.tags.values, *kept})}
-        )
+        changes += record.set_all({"tags": sorted({*request.tags.values, *kept})}, present)
     change = request.properties
     refuse_both(change, "properties")
-    _refuse_base(change.set)
-    for key, value in sorted(change.set.items()):
-        op = "replace" if key in present else "add"
-        patch.append({"op": op, "path": _pointer(key), "value": value})
-    others = {key for key in present.keys() - _BASE if not key.startswith((MARK, "os_glance_"))}
+    record.refuse_base(change.set)
+    changes += record.set_all(dict(sorted(change.set.items())), present)
+    others = present.keys() - record.BASE
+    others = {key for key in others if not key.startswith((MARK, "os_glance_"))}
     going = others - set(change.set) if change.replace else set(change.remove) & others
-    patch += [{"op": "remove", "path": _pointer(key)} for key in sorted(going)]
-    if patch:
-        media = "application/openstack-images-v2.1-json-patch"
-        headers = {"Content-Type": media}
-        check(adapter.patch(f"/images/{identifier}", json=patch, headers=headers))
-
-
-def _pointer(key: str) -> str:
-    return "/" + key.replace("~", "~0").replace("/", "~1")
+    changes += [{"op": "remove", "path": record.pointer(key)} for key in sorted(going)]
+    if changes:
+        record.patch(place, identifier, changes)
 
 
 def _fault(place: Place, message: Any) -> Iterator[str]:
@@ -164,7 +97,7 @@ ROW = Row(
         "hw_video_ram_mib": At("hw_video_ram"),
         "is_hw_boot_menu_enabled": At("hw_boot_menu"),
     },
-    base=_BASE,
+    base=record.BASE,
     create=_create,
     mark=marks.AS_ID,
     needed=("name",),
@@ -172,4 +105,5 @@ ROW = Row(
     delete=deleter("image", "image"),
     fault=_fault,
     changed_since=lambda place, time: {"updated_at": f"gte:{time}"},
+    specials={"UploadImage": upload},
 )

@@ -1,0 +1,1 @@
+"""The bytes of images: uploaded, downloaded, fetched by the cloud itself."""
