@@ -20,6 +20,8 @@ def find(place: Place, reader: Reader, name: str, fieldname: str = "name_or_id")
         found = reader.one(place, name)
         if found is not None:
             return found
+    if row.name_is_id:
+        raise not_found(noun_of(reader), name)
     encode = reader.encoder(place)
     extra = row.by_name(name) if row.by_name else {}
     matches = [

@@ -211,7 +211,8 @@ class Listing:
         # time, but nobody waits for it: so also where others are being served.
         recall: Recall | None = None
         recalls = fetch.reach.turn == Turn.POLL or self._recall is not None or Others.serving > 1
-        if recalls and not self._reader.row.wrapped:
+        row = self._reader.row
+        if recalls and row.key and not row.wrapped:
             recall = await place.run(fetch.reach, self._recalling)
         read = self._parsed if recall is None else partial(self._recalled, recall)
         walk = Walk(self._reader.row, query, read, attrgetter("id"))

@@ -145,6 +145,8 @@ class Reader:
 
     def get(self, place: Place, identifier: str) -> Item | None:
         """One item by its id; None if there is none."""
+        if self.row.read is not None:
+            return self.row.read(place, identifier)
         if identifier in (".", ".."):
             # No quoting keeps these from being a step in the path.
             return None
@@ -184,13 +186,17 @@ class Reader:
     ) -> tuple[list[Item], Mapping[str, Any] | None]:
         """One page of a list, and the query of the next; None after the last."""
         data = orjson.loads(self.content(place, query))
-        items = data.get(self.row.key) if isinstance(data, dict) else None
+        key = self.row.key
+        items = data.get(key) if key and isinstance(data, dict) else data if not key else None
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise not_an_answer(self.row)
         if self.row.wrapped:
             items = [item.get(self.row.item_key, item) for item in items]
-        items = [item for item in items if not self.row.hidden(item)]
-        return items, next_query(data, self.row.key)
+        if key:
+            following: Mapping[str, Any] | None = next_query(data, key)
+        else:
+            following = {**query, "marker": items[-1][self.row.name_key]} if items else None
+        return [item for item in items if not self.row.hidden(item)], following
 
     def query(self, place: Place, everybody: bool, extra: Mapping[str, str]) -> dict[str, str]:
         found = {**self.row.query, **extra}

@@ -45,7 +45,9 @@ class Row:
     service: str
     sdk: type[resource.Resource]
 
-    # Reading. The list's path, the key of its items, and the path and key of one item.
+    # Reading. The list's path, the key of its items, and the path and key of one item. Without a
+    # key the list is an array by itself: its next page is what follows the last name of this one,
+    # and the last is empty.
     path: str
     key: str
     item_path: str
@@ -69,6 +71,10 @@ class Row:
     name_key: str = "name"
     # Whether only a Get tells all.
     list_tells_less: bool = False
+    # Gives one item by its id, or None, where a GET of JSON does not.
+    read: Callable[[Place, str], Item | None] | None = None
+    # Whether ids are names: what is not found by one is not there.
+    name_is_id: bool = False
     # False where ids are what their maker chose: then any name may be an id.
     uuid_ids: bool = True
     # Of several with one name, those that are meant if any is.

@@ -8,6 +8,7 @@ budget and its deadlines. Runs in a place's threads.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -201,7 +202,8 @@ class Info:
     # The methods and the digests of signed URLs; empty: there are none.
     signed_methods: tuple[str, ...] = ()
     signed_digests: tuple[str, ...] = ()
-    has_container_quotas: bool = False
+    # Those that tell nothing may have them.
+    has_container_quotas: bool = True
     raw: Mapping[str, Any] | None = None
 
 
@@ -212,9 +214,14 @@ def info(place: Place) -> Info:
 def _info(place: Place) -> Info:
     session: Any = place.connection().session
     at = urlsplit(account_url(place))
-    url = f"{at.scheme}://{at.netloc}/info"
-    response = _not_elsewhere(_send(session, "GET", url, {}, None, False, is_open=True))
-    if response.status_code in (401, 403, 404, 405):
+    # Beside the version, where it is not alone on its host; else openstacksdk's place for it.
+    root = re.sub(r"/v1(/.*)?$", "", at.path)
+    for where in dict.fromkeys((root, "")):
+        url = f"{at.scheme}://{at.netloc}{where}/info"
+        response = _not_elsewhere(_send(session, "GET", url, {}, None, False, is_open=True))
+        if response.status_code not in (401, 403, 404, 405):
+            break
+    else:
         # Some do not tell, or not to everybody.
         return Info()
     exceptions.raise_from_response(response)

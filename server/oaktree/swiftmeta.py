@@ -12,6 +12,7 @@ from typing import Any
 
 from oaktree.errors import invalid
 from oaktree.swift import Info
+from oaktree.writes import refuse_both
 
 CONTAINER = "X-Container-Meta-"
 OBJECT = "X-Object-Meta-"
@@ -57,8 +58,8 @@ def check_key(kind: str, key: str, info: Info, fieldname: str = "metadata") -> s
     if not _KEY.fullmatch(key):
         raise invalid(
             fieldname,
-            f"the key {key!r} cannot be kept: it may have ASCII letters, digits, hyphens and dots, and "
-            "no underscore, which Swift loses",
+            f"the key {key!r} cannot be kept: it may have ASCII letters, digits, hyphens and dots, "
+            "and no underscore, which Swift loses",
         )
     if len(key) > info.max_metadata_key_bytes:
         raise invalid(
@@ -73,13 +74,7 @@ def check_key(kind: str, key: str, info: Info, fieldname: str = "metadata") -> s
 def _value(key: str, value: str, info: Info, fieldname: str) -> bytes:
     if not value:
         raise invalid(fieldname, f"{key!r} is empty, and this cloud keeps no empty value")
-    if _CONTROL.search(value) or value != value.strip(" \t"):
-        raise invalid(
-            fieldname,
-            f"{key!r} has a line break, a control character, or a space at an end, which cannot be "
-            "kept",
-        )
-    encoded = value.encode()
+    encoded = check_value(fieldname, value, f"{key!r} ").encode()
     if len(encoded) > info.max_metadata_value_bytes:
         raise invalid(
             fieldname,
@@ -89,16 +84,45 @@ def _value(key: str, value: str, info: Info, fieldname: str) -> bytes:
     return encoded
 
 
+def check_value(fieldname: str, value: str, what: str = "") -> str:
+    """What is to be a header's value; INVALID_ARGUMENT if HTTP would not carry it as it is."""
+    if _CONTROL.search(value) or value != value.strip(" \t"):
+        raise invalid(
+            fieldname,
+            f"{what}has a line break, a control character, or a space at an end, which cannot be "
+            "kept",
+        )
+    return value
+
+
 def told(kind: str, given: Mapping[str, str]) -> dict[str, str]:
     """Of a response's headers what its owner noted, by keys in lower case."""
-    return {key: text(value) for key, value in _noted(kind, given) if not _OTHERS[kind].match(key)}
+    return {key: text(value) for key, value in _noted(kind, given) if not _is_other(kind, key)}
 
 
-def others(kind: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Of a response's headers those of the kind that are no metadata of its owner's."""
+def raw(kind: str, given: Mapping[str, str], *, others: bool) -> dict[str, bytes]:
+    """The headers that note the same again: those of its owner, or all others of the kind."""
     return {
-        kind + key.title(): value for key, value in _noted(kind, given) if _OTHERS[kind].match(key)
+        kind + key.title(): value.encode("latin-1", "replace")
+        for key, value in _noted(kind, given)
+        if _is_other(kind, key) == others
     }
+
+
+def changed(
+    kind: str, present: Mapping[str, str], change: Any, info: Info, fieldname: str = "metadata"
+) -> dict[str, bytes]:
+    """The headers that note what there is once a MapUpdate is applied to what a response's headers
+    tell."""
+    refuse_both(change, fieldname)
+    gone = {kind + check_key(kind, key, info, fieldname).title() for key in change.remove}
+    before = {} if change.replace else raw(kind, present, others=False)
+    kept = {name: value for name, value in before.items() if name not in gone}
+    return kept | headers(kind, change.set, info, fieldname)
+
+
+def _is_other(kind: str, key: str) -> bool:
+    return _OTHERS[kind].match(key) is not None
 
 
 def _noted(kind: str, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -110,11 +134,3 @@ def _noted(kind: str, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
 def text(value: str) -> str:
     """The text of a response's header: http.client takes every byte for a character."""
     return value.encode("latin-1", "replace").decode(errors="replace")
-
-
-def changed(present: Mapping[str, str], change: Any) -> dict[str, str]:
-    """What is noted once a MapUpdate is applied. Keys are compared in lower case."""
-    kept = {} if change.replace else dict(present)
-    for key in change.remove:
-        kept.pop(key.lower(), None)
-    return kept | {key.lower(): value for key, value in change.set.items()}

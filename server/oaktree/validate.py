@@ -134,6 +134,8 @@ _BY_NAME: dict[str, Callable[[Any], str | None]] = {
     "public_key": _is_public_key,
     "user_data": _is_small_user_data,
 }
+# Limits that an Update takes away so.
+_LIFTED_BELOW_ZERO = ("quota_bytes", "quota_count")
 _NUMBERS = (FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64)
 
 
@@ -145,7 +147,12 @@ def check(message: Message, path: str = "") -> None:
         wrong: str | None = None
         if rule is not None and value and not field.is_repeated and field.message_type is None:
             wrong = rule(value)
-        elif field.cpp_type in _NUMBERS and not field.is_repeated and value < 0:
+        elif (
+            field.cpp_type in _NUMBERS
+            and not field.is_repeated
+            and value < 0
+            and field.name not in _LIFTED_BELOW_ZERO
+        ):
             wrong = f"{value} is negative"
         elif field.name == "size_gib" and value == 0:
             wrong = "must be at least 1"

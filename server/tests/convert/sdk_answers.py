@@ -31,7 +31,7 @@ class _Canned(adapter.Adapter):
 
 def sdk_answer(row: Row, item: Item) -> resource.Resource:
     wrapped = {row.item_key: item} if row.wrapped else item
-    canned = _Canned({row.key: [wrapped]})
+    canned = _Canned({row.key: [wrapped]} if row.key else [wrapped])
     # Microversions only decide what is asked, and the answer is here already.
     listed = row.sdk.list(canned, paginated=False, microversion="2.1")
     return next(iter(listed))

@@ -1,0 +1,1 @@
+"""Object storage, over real gRPC, against the embedded clouds."""
