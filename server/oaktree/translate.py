@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import grpc
 import requests
+import urllib3
 from keystoneauth1 import exceptions as ks
 from oaktreemodel.v1.error_pb2 import Reason
 from openstack import exceptions as sdk
@@ -130,7 +131,8 @@ _TABLE: tuple[
     (ks.ConnectFailure, _unreachable),
     (ks.DiscoveryFailure, _unreachable),
     (ks.ConnectionError, _unreachable),
-    (requests.RequestException, _unreachable),
+    # The last are what the reading of a body that streams raises.
+    ((requests.RequestException, urllib3.exceptions.HTTPError), _unreachable),
     (ks.HttpError, lambda error: _from_keystone(error)),
     (
         (ks.AuthPluginException, ks.AuthorizationFailure, sdk.ConfigException),

@@ -21,7 +21,7 @@ from oaktreemodel.v1.error_pb2 import Reason
 from oaktree import faults
 from oaktree.call import Call, counted
 from oaktree.errors import Refused, failed, passing
-from oaktree.images import digests, record
+from oaktree.images import digests, record, ways
 from oaktree.images.offers import Offers
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
@@ -35,7 +35,6 @@ LOG = logging.getLogger(__name__)
 STORING_SECONDS, IMPORTING_SECONDS = 30.0, 3600.0
 # What cannot be deleted now is tried again so often, and for so long.
 AGAIN_SECONDS, PATIENCE_SECONDS = 15.0, 900.0
-_IMPORTING = "os_glance_import_task"
 
 
 class _UnderWay(dict[str, asyncio.Event]):
@@ -173,7 +172,7 @@ class Making:
         image = found.message
         if found.state == State.STATE_READY:
             return True
-        is_at_it = found.status == "saving" or _IMPORTING in image.properties
+        is_at_it = found.status == "saving" or ways.IMPORT_MARKS[0] in image.properties
         if is_at_it and found.state != State.STATE_FAILED:
             return False
         why = await faults.of(self._place, self._reader.row, found, None)

@@ -13,6 +13,9 @@ from oaktree.place import Place
 from oaktree.transfer import Incoming
 from oaktree.writes import check
 
+# What stands on an image that is being imported, or whose import has failed.
+IMPORT_MARKS = ("os_glance_import_task", "os_glance_failed_import")
+
 
 def put(place: Place, identifier: str, incoming: Incoming) -> None:
     """Sends them, and has them at once."""

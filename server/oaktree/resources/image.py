@@ -11,6 +11,8 @@ from openstack.image.v2 import image
 from oaktree import marks
 from oaktree.convert import MARK
 from oaktree.images import record
+from oaktree.images.download import download
+from oaktree.images.fetch import fetch
 from oaktree.images.upload import upload
 from oaktree.mapping import At
 from oaktree.marks import Stamp
@@ -105,5 +107,5 @@ ROW = Row(
     delete=deleter("image", "image"),
     fault=_fault,
     changed_since=lambda place, time: {"updated_at": f"gte:{time}"},
-    specials={"UploadImage": upload},
+    specials={"UploadImage": upload, "DownloadImage": download, "FetchImage": fetch},
 )
