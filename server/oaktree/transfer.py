@@ -81,12 +81,13 @@ class Incoming:
         self._slots = asyncio.Semaphore(AHEAD)
         self._queue: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
 
-    async def head(self, size: int) -> bytes:
+    async def head(self, size: int, silence: float | None = SILENCE_SECONDS) -> bytes:
         """The first bytes, so many if there are so many; they are part of the body all the same.
-        Empty if the upload ends without any, as one by a ticket does."""
+        Empty if the upload ends without any, as one by a ticket does. Nothing may come for so many
+        seconds; None: for as long as it takes."""
         size = min(size, self.size)
         while sum(map(len, self._early)) < size:
-            chunk = await self._receive()
+            chunk = await self._receive(silence)
             if chunk is None:
                 break
             self._early.append(chunk)
@@ -105,13 +106,13 @@ class Incoming:
                 raise invalid("chunk", "bytes were sent after they had been sent by a ticket")
         return self._finish
 
-    async def _receive(self) -> bytes | None:
+    async def _receive(self, silence: float | None = SILENCE_SECONDS) -> bytes | None:
         """The next bytes; None once the client has ended it."""
         if self._finish is not None:
             return None
         message, self._first = self._first, None
         if message is None:
-            message = await self._next()
+            message = await self._next(silence)
         chunk: bytes = message.chunk
         self._received += len(chunk)
         if self._received > self.size:
@@ -121,15 +122,15 @@ class Incoming:
             return chunk or None
         return chunk
 
-    async def _next(self) -> Any:
+    async def _next(self, silence: float | None) -> Any:
         try:
-            async with asyncio.timeout(SILENCE_SECONDS), self._permit.one():
+            async with asyncio.timeout(silence), self._permit.one():
                 message = await anext(self._more, None) if self._more is not None else None
         except TimeoutError:
             raise Refused(
                 grpc.StatusCode.DEADLINE_EXCEEDED,
                 Reason.REASON_DEADLINE_EXCEEDED,
-                f"nothing came for {SILENCE_SECONDS:.0f} seconds",
+                f"nothing came for {silence:.0f} seconds",
             ) from None
         if message is None:
             raise invalid("finish", "is missing: the stream ended before it said that all was sent")
@@ -212,7 +213,7 @@ class Incoming:
         ):
             if said and said != came:
                 raise bytes_differ(
-                    f"the bytes that arrived have the SHA-256 {came}, and {where}.sha256 is "
+                    f"the bytes that arrived have the SHA-256 {came}, and {where} is "
                     f"{said}; nothing of them was kept"
                 )
 

@@ -111,7 +111,7 @@ async def _ticket(call: Call, place: Place, identifier: str) -> bytes:
 async def _was_direct(request: Any, incoming: Incoming) -> bool:
     """Whether the client has used its ticket: then it ends the upload, and no bytes come beyond
     those of its first request."""
-    head = await incoming.head(len(request.chunk) + 1)
+    head = await incoming.head(len(request.chunk) + 1, silence=None)
     return incoming.finish is not None and len(head) == len(request.chunk)
 
 
