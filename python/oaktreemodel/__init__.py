@@ -9,6 +9,7 @@
 """
 
 from oaktreemodel._client import Client, connect
+from oaktreemodel._progress import Progress
 from oaktreemodel._version import __version__
 from oaktreemodel._watch import Event, EventKind, Key, Mirror, Watchable
 from oaktreemodel.errors import (
@@ -16,6 +17,7 @@ from oaktreemodel.errors import (
     Ambiguous,
     Cancelled,
     Conflict,
+    DataLoss,
     DeadlineExceeded,
     Failed,
     Internal,
@@ -40,6 +42,7 @@ __all__ = [
     "Cancelled",
     "Client",
     "Conflict",
+    "DataLoss",
     "DeadlineExceeded",
     "Event",
     "EventKind",
@@ -54,6 +57,7 @@ __all__ = [
     "OaktreeError",
     "PartialFailure",
     "PermissionDenied",
+    "Progress",
     "QuotaExceeded",
     "RateLimited",
     "ResourceExhausted",

@@ -13,9 +13,14 @@ from google.protobuf.message import Message
 from oaktreemodel._address import Endpoint
 from oaktreemodel._attempts import Attempts
 from oaktreemodel._deadline import Deadline
+from oaktreemodel._download import Download, download
 from oaktreemodel._failures import Failures, OnFailure, closed, ended, from_call
 from oaktreemodel._lasting import Lasting
+from oaktreemodel._progress import OnProgress
 from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
+from oaktreemodel._segments import upload
+from oaktreemodel._target import Target
+from oaktreemodel._tasks import Source, Tasks
 from oaktreemodel._tokens import (
     EXCHANGE_TIMEOUT,
     Exchange,
@@ -274,3 +279,36 @@ class Collection(Requests):
                     for event in events.of(told):
                         yield event
         raise ended("the watch, which has no end")
+
+    async def _upload(
+        self,
+        method: grpc.aio.StreamStreamMultiCallable[Q, A],
+        request: Q,
+        source: Source,
+        take: Callable[[A], T],
+        progress: OnProgress | None,
+        timeout: float | None,
+    ) -> T:
+        with Tasks(self) as driver:
+            return take(await upload(driver, method, request, source, progress, timeout))
+
+    async def _download(
+        self,
+        method: grpc.aio.UnaryStreamMultiCallable[Q, A],
+        request: Q,
+        target: Target,
+        take: Callable[[A], T],
+        progress: OnProgress | None,
+        timeout: float | None,
+    ) -> T:
+        with Tasks(self) as driver:
+            return take(await download(driver, method, request, target, progress, timeout))
+
+    async def _download_chunks(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
+    ) -> AsyncGenerator[bytes, None]:
+        with Tasks(self) as driver:
+            pieces = Download(driver, method, request).pieces(timeout)
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    yield piece

@@ -19,6 +19,7 @@ from oaktreemodel.errors import (
     Ambiguous,
     Cancelled,
     Conflict,
+    DataLoss,
     DeadlineExceeded,
     Failed,
     Internal,
@@ -66,6 +67,7 @@ _BY_CODE: Mapping[grpc.StatusCode, type[OaktreeError]] = {
     grpc.StatusCode.ABORTED: Conflict,
     grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.DATA_LOSS: DataLoss,
 }
 
 _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}

@@ -13,9 +13,16 @@ from google.protobuf.message import Message
 from oaktreemodel._address import Endpoint
 from oaktreemodel._attempts import Attempts
 from oaktreemodel._deadline import Deadline
+from oaktreemodel._download import Download, download
+from oaktreemodel._drive import finish, iterate
 from oaktreemodel._failures import Failures, OnFailure, closed, ended, from_call
 from oaktreemodel._lasting import Lasting
+from oaktreemodel._progress import OnProgress
 from oaktreemodel._request import Requests, WithFailures, identify, request_id_of, stay_with
+from oaktreemodel._segments import upload
+from oaktreemodel._source import Source
+from oaktreemodel._target import Target
+from oaktreemodel._threads import Threads
 from oaktreemodel._tokens import (
     EXCHANGE_TIMEOUT,
     Exchange,
@@ -248,3 +255,33 @@ class Collection(Requests):
             else:
                 yield from events.of(told)
         raise ended("the watch, which has no end")
+
+    def _upload(
+        self,
+        method: grpc.StreamStreamMultiCallable[Q, A],
+        request: Q,
+        source: Source,
+        take: Callable[[A], T],
+        progress: OnProgress | None,
+        timeout: float | None,
+    ) -> T:
+        with Threads(self) as driver:
+            return take(finish(upload(driver, method, request, source, progress, timeout)))
+
+    def _download(
+        self,
+        method: grpc.UnaryStreamMultiCallable[Q, A],
+        request: Q,
+        target: Target,
+        take: Callable[[A], T],
+        progress: OnProgress | None,
+        timeout: float | None,
+    ) -> T:
+        with Threads(self) as driver:
+            return take(finish(download(driver, method, request, target, progress, timeout)))
+
+    def _download_chunks(
+        self, method: grpc.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
+    ) -> Generator[bytes, None, None]:
+        with Threads(self) as driver:
+            yield from iterate(Download(driver, method, request).pieces(timeout))

@@ -16,6 +16,7 @@
      ├─ Unavailable              oaktree, or the cloud behind it, cannot be reached
      ├─ Unimplemented            the server or the cloud is too old for this
      ├─ Cancelled                the call was cancelled from the other side
+     ├─ DataLoss                 bytes that arrived are not those that were sent; none are kept
      ├─ Internal                 a fault of oaktree's own, or of the cloud
      └─ PartialFailure           a list over several places lacks some; see `failures`
 
@@ -177,6 +178,11 @@ class Unimplemented(OaktreeError):
 
 class Cancelled(OaktreeError):
     """The call was cancelled, and not by this side."""
+
+
+class DataLoss(OaktreeError):
+    """What arrived is not what was sent, by its hash or its length. Nothing of it is kept, but for
+    what was written to a file that the caller opened himself."""
 
 
 class Internal(OaktreeError):

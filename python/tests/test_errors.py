@@ -41,7 +41,8 @@ C = grpc.StatusCode
         (status(C.CANCELLED), oaktreemodel.Cancelled),
         (status(C.INTERNAL, "INTERNAL"), oaktreemodel.Internal),
         (status(C.UNKNOWN), oaktreemodel.Internal),
-        (status(C.DATA_LOSS, "A_REASON_FROM_THE_FUTURE"), oaktreemodel.Internal),
+        (status(C.DATA_LOSS, "BYTES_DIFFER"), oaktreemodel.DataLoss),
+        (status(C.OUT_OF_RANGE, "A_REASON_FROM_THE_FUTURE"), oaktreemodel.InvalidArgument),
     ],
 )
 def test_classes(client: Any, oaktree: Oaktree, made: Status, kind: type[Exception]) -> None:

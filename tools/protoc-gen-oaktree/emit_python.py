@@ -40,6 +40,16 @@ ON_FAILURE_DOC = (
     " last item."
 )
 ON_STATE_DOC = "Called with each state that is seen."
+PROGRESS_DOC = "Called with how far it is, now and then, and once more at the end."
+SOURCE_DOC = (
+    "A file's path, a binary file that is read from where it stands, bytes, or an iterable of"
+    " bytes. What cannot be read from any place is first copied to a temporary file."
+)
+SIZE_DOC = "How many there must be. Absent: as many as there are."
+TARGET_DOC = (
+    "A path, under which the file appears once all of it is there and checked, or a binary file to"
+    " write to."
+)
 # What a method does beyond its rpc.
 BEYOND = {
     "Wait": (
@@ -50,6 +60,21 @@ BEYOND = {
         "Yields an `Event` for each thing that happens. When the server is lost, that is one of"
         ' kind "failed", and the watch goes on with a "reset" as soon as it is back.'
     ),
+    "Upload": (
+        "Raises OSError for a source that cannot be read, ValueError for one that is not what"
+        " `size_bytes` and `sha256` promise, and Conflict if it changes meanwhile. When the server"
+        " is lost, all is sent once more."
+    ),
+    "Download": (
+        "Returns what the bytes are of. Raises OSError for a target that cannot be written. When"
+        " the server is lost meanwhile, the download goes on where it was."
+    ),
+}
+# What an Upload's or Download's own core sets, and what stands for the fields of a message.
+HIDDEN = ("chunk", "finish", "accepts_ticket")
+SPREAD = {
+    "Upload": ("content", ("size_bytes", "sha256", "md5")),
+    "Download": ("part", ("offset_bytes", "length_bytes", "if_etag")),
 }
 
 
@@ -66,7 +91,14 @@ class Face:
 
 
 SYNC = Face("sync", "_sync", "grpc.Channel", "def", "", "Generator[{}, None, None]")
-AIO = Face("aio", "_aio", "grpc.aio.Channel", "async def", "await ", "AsyncGenerator[{}, None]")
+AIO = Face(
+    "aio",
+    "_aio",
+    "grpc.aio.Channel",
+    "async def",
+    "await ",
+    "AsyncGenerator[{}, None]",
+)
 
 
 def emit(model: Model) -> dict[str, str]:
@@ -156,6 +188,8 @@ def _module(service: Service, face: Face) -> str:
         body += ["", *_method(rpc, face, whole=False)]
         if rpc.secrets:
             body += ["", *_method(rpc, face, whole=True)]
+        if rpc.verb == "Download":
+            body += ["", *_chunks(rpc, face)]
     text = "\n".join(body)
     first_sentence = re.split(r"(?<=\.)\s", service.source.comment, maxsplit=1)[0]
     head = [
@@ -182,8 +216,16 @@ def _imports(service: Service, face: Face, text: str) -> Iterator[str]:
     yield f"from oaktreemodel.{face.core} import Collection, Connection"
     if ": OnFailure" in text:
         yield "from oaktreemodel._failures import OnFailure"
+    if ": OnProgress" in text:
+        yield "from oaktreemodel._progress import OnProgress"
     if " report(" in text:
         yield "from oaktreemodel._request import report"
+    if ": Source" in text and face is SYNC:
+        yield "from oaktreemodel._source import Source"
+    if ": Target" in text:
+        yield "from oaktreemodel._target import Target"
+    if ": Source" in text and face is AIO:
+        yield "from oaktreemodel._tasks import Source"
     aliases = ("Changes", "Conditions", "OnState", "Span", "Time")
     if values := [name for name in aliases if f": {name}" in text]:
         yield f"from oaktreemodel._values import {', '.join(values)}"
@@ -201,24 +243,72 @@ def _imports(service: Service, face: Face, text: str) -> Iterator[str]:
 
 def _method(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
     """The lines of one method; `whole` for the one that returns the response as it is."""
-    define = "def" if rpc.proto.server_streaming and rpc.verb != "Wait" else face.define
+    define = "def" if rpc.verb in ("List", "Watch") else face.define
     name = f"{rpc.method}_with_secrets" if whole else rpc.method
     parameters, meanings = _parameters(rpc)
     returned = _returned(rpc, face, whole=whole)
     yield from _call_lines(f"    {define} {name}", parameters, 4, f" -> {returned}:")
     yield from _docstring(_describe(rpc, whole=whole), 8, [] if whole else meanings)
-    values = [f"{one.name}={one.name}" for one in rpc.arguments]
-    yield from _call_lines("        request = self._request", [_imported(rpc.request), *values], 8)
+    yield from _request(rpc)
     yield from _body(rpc, face, whole=whole)
+
+
+def _chunks(rpc: Rpc, face: Face) -> Iterator[str]:
+    """The lines of the method that hands a download over piece by piece."""
+    name = f"{rpc.method}_chunks"
+    parameters, meanings = _parameters(rpc)
+    gone = ("target", "progress")
+    parameters = [one for one in parameters if one.partition(":")[0] not in gone]
+    meanings = [one for one in meanings if one[0] not in gone]
+    yield from _call_lines(f"    def {name}", parameters, 4, f" -> {face.items.format('bytes')}:")
+    about = (
+        f"As `{rpc.method}`, but yields the bytes as they come. They are not checked before the"
+        " last: what raises then has handed over what must not be used."
+    )
+    yield from _docstring(about, 8, meanings)
+    yield from _request(rpc)
+    yield f"        return self._download_chunks(self._stub.{rpc.name}, request, timeout)"
+
+
+def _request(rpc: Rpc) -> Iterator[str]:
+    """The statement that makes the request."""
+    whole, parts = SPREAD.get(rpc.verb, ("", ()))
+    values = [f"{one.name}={one.name}" for one in _arguments(rpc)]
+    if whole:
+        pairs = ", ".join(f'"{name}": {name}' for name in parts)
+        values.append(f"{whole}={{{pairs}}}")
+    yield from _call_lines("        request = self._request", [_imported(rpc.request), *values], 8)
+
+
+def _arguments(rpc: Rpc) -> list[Field]:
+    """The fields of the request that a caller gives as they are."""
+    whole, _ = SPREAD.get(rpc.verb, ("", ()))
+    hidden = (whole, *HIDDEN) if whole else ()
+    return [one for one in rpc.arguments if one.name not in hidden]
 
 
 def _parameters(rpc: Rpc) -> tuple[list[str], list[tuple[str, str]]]:
     """How a method's parameters are written, and what each means."""
-    given = {one.name: one for one in rpc.arguments}
+    given = {one.name: one for one in _arguments(rpc)}
     first = given.pop("name_or_id", None)
     request_id = given.pop("request_id", None)
-    parameters = ["self", *(["name_or_id: str"] if first else []), "*"]
-    meanings = [(one.name, one.source.comment) for one in (first, *given.values()) if one]
+    whole, parts = SPREAD.get(rpc.verb, ("", ()))
+    if whole and (message := rpc.request.field(whole)) and message.message:
+        inner = {one.name: one for one in message.message.fields}
+        given |= {name: inner[name] for name in parts}
+    comments = {name: one.source.comment for name, one in given.items()}
+    if rpc.verb == "Upload":
+        comments["size_bytes"] = SIZE_DOC
+    parameters = ["self", *(["name_or_id: str"] if first else [])]
+    meanings = [("name_or_id", first.source.comment)] if first else []
+    if bytes_ := {
+        "Upload": ("source", "Source", SOURCE_DOC),
+        "Download": ("target", "Target", TARGET_DOC),
+    }.get(rpc.verb):
+        parameters.append(f"{bytes_[0]}: {bytes_[1]}")
+        meanings.append((bytes_[0], bytes_[2]))
+    parameters.append("*")
+    meanings += comments.items()
     optional = [(one.name, _accepted(one)) for one in given.values()]
     if request_id:
         optional.append(("request_id", "str"))
@@ -229,6 +319,9 @@ def _parameters(rpc: Rpc) -> tuple[list[str], list[tuple[str, str]]]:
     if rpc.verb == "Wait" and rpc.result:
         optional.append(("on_state", f"OnState[{_type(rpc.result)}]"))
         meanings.append(("on_state", ON_STATE_DOC))
+    if whole:
+        optional.append(("progress", "OnProgress"))
+        meanings.append(("progress", PROGRESS_DOC))
     parameters += [f"{name}: {kind} | None = None" for name, kind in optional]
     parameters.append(f"timeout: float | None = {policy.deadline(rpc)}")
     meanings.append(("timeout", TIMEOUT_DOC))
@@ -250,6 +343,12 @@ def _body(rpc: Rpc, face: Face, *, whole: bool) -> Iterator[str]:
     elif rpc.verb == "Watch":
         parts = [stub, "request", take, "timeout"]
         yield from _call_lines("        return self._watch_events", parts, 8)
+    elif rpc.verb == "Upload":
+        parts = [stub, "request", "source", take, "progress", "timeout"]
+        yield from _call_lines(f"        return {face.wait}self._upload", parts, 8)
+    elif rpc.verb == "Download":
+        parts = [stub, "request", "target", take, "progress", "timeout"]
+        yield from _call_lines(f"        return {face.wait}self._download", parts, 8)
     elif whole:
         yield f"        return {unary}"
     elif result is None:
@@ -282,8 +381,8 @@ def _returned(rpc: Rpc, face: Face, *, whole: bool) -> str:
     kind = _type(rpc.result)
     if rpc.verb == "Watch":
         return face.items.format(f"Event[{kind}]")
-    if rpc.proto.server_streaming:
-        return kind if rpc.verb == "Wait" else face.items.format(kind)
+    if rpc.verb == "List":
+        return face.items.format(kind)
     return f"Sequence[{kind}]" if rpc.result.is_repeated else kind
 
 

@@ -10,7 +10,10 @@ from typing import Any
 
 from oaktreemodel._sync import Collection, Connection
 from oaktreemodel._failures import OnFailure
+from oaktreemodel._progress import OnProgress
 from oaktreemodel._request import report
+from oaktreemodel._source import Source
+from oaktreemodel._target import Target
 from oaktreemodel._values import Changes, Conditions, OnState, Span, Time
 from oaktreemodel._watch import Event
 from oaktreemodel.v1 import common_pb2, widget_pb2, widget_pb2_grpc
@@ -79,11 +82,11 @@ class Widgets(Collection):
         size_bytes: int | None = None,
         share: float | None = None,
         turns: bool | None = None,
-        content: bytes | None = None,
+        filling: bytes | None = None,
         ready_at: Time | None = None,
         state: common_pb2.State.ValueType | str | None = None,
         states: Iterable[common_pb2.State.ValueType | str] | None = None,
-        part: widget_pb2.WidgetPart | Mapping[str, Any] | None = None,
+        main_part: widget_pb2.WidgetPart | Mapping[str, Any] | None = None,
         parts: Iterable[widget_pb2.WidgetPart | Mapping[str, Any]] | None = None,
         labels: Mapping[str, str] | None = None,
         spares: Mapping[str, widget_pb2.WidgetPart | Mapping[str, Any]] | None = None,
@@ -100,11 +103,11 @@ class Widgets(Collection):
             size_bytes: How large it shall be.
             share: Its share.
             turns: Whether it turns.
-            content: What is in it.
+            filling: What is in it.
             ready_at: When it shall be ready.
             state: Its state.
             states: Every state it may have.
-            part: Its first part.
+            main_part: Its first part.
             parts: Its other parts.
             labels: Labels.
             spares: Parts by name.
@@ -119,11 +122,11 @@ class Widgets(Collection):
             size_bytes=size_bytes,
             share=share,
             turns=turns,
-            content=content,
+            filling=filling,
             ready_at=ready_at,
             state=state,
             states=states,
-            part=part,
+            main_part=main_part,
             parts=parts,
             labels=labels,
             spares=spares,
@@ -139,11 +142,11 @@ class Widgets(Collection):
         size_bytes: int | None = None,
         share: float | None = None,
         turns: bool | None = None,
-        content: bytes | None = None,
+        filling: bytes | None = None,
         ready_at: Time | None = None,
         state: common_pb2.State.ValueType | str | None = None,
         states: Iterable[common_pb2.State.ValueType | str] | None = None,
-        part: widget_pb2.WidgetPart | Mapping[str, Any] | None = None,
+        main_part: widget_pb2.WidgetPart | Mapping[str, Any] | None = None,
         parts: Iterable[widget_pb2.WidgetPart | Mapping[str, Any]] | None = None,
         labels: Mapping[str, str] | None = None,
         spares: Mapping[str, widget_pb2.WidgetPart | Mapping[str, Any]] | None = None,
@@ -159,11 +162,11 @@ class Widgets(Collection):
             size_bytes=size_bytes,
             share=share,
             turns=turns,
-            content=content,
+            filling=filling,
             ready_at=ready_at,
             state=state,
             states=states,
-            part=part,
+            main_part=main_part,
             parts=parts,
             labels=labels,
             spares=spares,
@@ -364,3 +367,123 @@ class Widgets(Collection):
             owner=owner,
         )
         self._unary(self._stub.RemoveWidgetOwner, request, timeout)
+
+    def upload(
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        size_bytes: int | None = None,
+        sha256: str | None = None,
+        md5: str | None = None,
+        request_id: str | None = None,
+        progress: OnProgress | None = None,
+        timeout: float | None = None,
+    ) -> widget_pb2.Widget:
+        """Makes a widget of bytes that follow.
+
+        Raises OSError for a source that cannot be read, ValueError for one that is not what
+        `size_bytes` and `sha256` promise, and Conflict if it changes meanwhile. When the server is
+        lost, all is sent once more.
+
+        Args:
+            source: A file's path, a binary file that is read from where it stands, bytes, or an
+                iterable of bytes. What cannot be read from any place is first copied to a temporary
+                file.
+            name: Its name. Needed.
+            size_bytes: How many there must be. Absent: as many as there are.
+            sha256: Their SHA-256, in hex, where it is known beforehand. What is in the cloud
+                already is then not sent again.
+            md5: Their MD5, in hex, where it is known beforehand.
+            request_id: A UUID that names this change. Absent: one is made.
+            progress: Called with how far it is, now and then, and once more at the end.
+            timeout: Seconds the call may take; None for no end.
+        """
+        request = self._request(
+            widget_pb2.UploadWidgetRequest,
+            request_id=request_id,
+            name=name,
+            content={"size_bytes": size_bytes, "sha256": sha256, "md5": md5},
+        )
+        return self._upload(
+            self._stub.UploadWidget,
+            request,
+            source,
+            lambda response: response.widget,
+            progress,
+            timeout,
+        )
+
+    def download(
+        self,
+        name_or_id: str,
+        target: Target,
+        *,
+        offset_bytes: int | None = None,
+        length_bytes: int | None = None,
+        if_etag: str | None = None,
+        progress: OnProgress | None = None,
+        timeout: float | None = None,
+    ) -> widget_pb2.Widget:
+        """Streams what a widget is made of.
+
+        Returns what the bytes are of. Raises OSError for a target that cannot be written. When the
+        server is lost meanwhile, the download goes on where it was.
+
+        Args:
+            name_or_id: Its id or name.
+            target: A path, under which the file appears once all of it is there and checked, or a
+                binary file to write to.
+            offset_bytes: How many bytes to leave out at the beginning. INVALID_ARGUMENT if there
+                are not so many.
+            length_bytes: How many to send; fewer come where there are fewer. Absent: all that
+                follow.
+            if_etag: The `etag` of an earlier download that this one goes on with:
+                FAILED_PRECONDITION with reason CONTENT_CHANGED if they are other bytes now. Empty:
+                whatever is there.
+            progress: Called with how far it is, now and then, and once more at the end.
+            timeout: Seconds the call may take; None for no end.
+        """
+        request = self._request(
+            widget_pb2.DownloadWidgetRequest,
+            name_or_id=name_or_id,
+            part={"offset_bytes": offset_bytes, "length_bytes": length_bytes, "if_etag": if_etag},
+        )
+        return self._download(
+            self._stub.DownloadWidget,
+            request,
+            target,
+            lambda response: response.widget,
+            progress,
+            timeout,
+        )
+
+    def download_chunks(
+        self,
+        name_or_id: str,
+        *,
+        offset_bytes: int | None = None,
+        length_bytes: int | None = None,
+        if_etag: str | None = None,
+        timeout: float | None = None,
+    ) -> Generator[bytes, None, None]:
+        """As `download`, but yields the bytes as they come. They are not checked before the last:
+        what raises then has handed over what must not be used.
+
+        Args:
+            name_or_id: Its id or name.
+            offset_bytes: How many bytes to leave out at the beginning. INVALID_ARGUMENT if there
+                are not so many.
+            length_bytes: How many to send; fewer come where there are fewer. Absent: all that
+                follow.
+            if_etag: The `etag` of an earlier download that this one goes on with:
+                FAILED_PRECONDITION with reason CONTENT_CHANGED if they are other bytes now. Empty:
+                whatever is there.
+            timeout: Seconds the call may take; None for no end.
+        """
+        request = self._request(
+            widget_pb2.DownloadWidgetRequest,
+            name_or_id=name_or_id,
+            part={"offset_bytes": offset_bytes, "length_bytes": length_bytes, "if_etag": if_etag},
+        )
+        return self._download_chunks(self._stub.DownloadWidget, request, timeout)

@@ -1,0 +1,154 @@
+"""Bytes straight to and from the cloud, with a ticket that oaktree gave.
+
+It is imported by what has a ticket only: other programs need not wait for urllib3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+
+from oaktreemodel._drive import Stopped
+from oaktreemodel._source import CHUNK_BYTES
+from oaktreemodel._ticket import Broken, Unreachable, url_of
+from oaktreemodel.v1.transfer_pb2 import Ticket
+
+# Seconds to reach the cloud, and that it may be silent.
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 120.0
+
+# What says that no byte has reached the cloud.
+_NEVER_THERE = (
+    ConnectTimeoutError,
+    LocationValueError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+
+
+class Body:
+    """The pieces of a request's body. What they raise is kept, which urllib3 would make an error of
+    the connection."""
+
+    def __init__(self, pieces: Iterable[bytes], stop: threading.Event) -> None:
+        self._pieces = pieces
+        self._stop = stop
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for piece in self._pieces:
+                if self._stop.is_set():
+                    raise Stopped
+                yield piece
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class Direct:
+    """Connections to clouds. Safe for threads."""
+
+    def __init__(self, parallel: int = 1) -> None:
+        self._pool = urllib3.PoolManager(
+            num_pools=4,
+            maxsize=parallel,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            cert_reqs="CERT_REQUIRED",
+        )
+
+    def put(
+        self,
+        ticket: Ticket,
+        name: str,
+        headers: Mapping[str, str],
+        size: int,
+        body: Body,
+    ) -> Mapping[str, str]:
+        """Sends so many bytes. The headers of the answer.
+
+        Raises Unreachable, Broken, or what the body raises.
+        """
+        sent = {**ticket.headers, **headers, "Content-Length": str(size)}
+        with self._translated(body):
+            response = self._pool.request(
+                ticket.http_method,
+                url_of(ticket, name),
+                body=body if size else b"",
+                headers=sent,
+                redirect=False,
+            )
+            if response.status != ticket.expected_status:
+                raise Broken(response.status)
+            return response.headers
+
+    def get(
+        self, ticket: Ticket, name: str, headers: Mapping[str, str]
+    ) -> Generator[bytes, None, None]:
+        """The bytes. Raises Unreachable before the first, or Broken."""
+        sent = {"Accept-Encoding": "identity", **ticket.headers, **headers}
+        with self._translated():
+            response = self._pool.request(
+                ticket.http_method,
+                url_of(ticket, name),
+                headers=sent,
+                redirect=False,
+                preload_content=False,
+            )
+        is_whole = False
+        try:
+            if response.status != ticket.expected_status:
+                raise Broken(response.status)
+            with self._translated():
+                # A body that is too short raises here.
+                yield from response.stream(CHUNK_BYTES, decode_content=False)
+            is_whole = True
+        finally:
+            # What is left of a body would be taken for the next answer.
+            if is_whole:
+                response.release_conn()
+            else:
+                response.close()
+
+    def close(self) -> None:
+        """Closes the connections that nobody uses."""
+        self._pool.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _translated(self, body: Body | None = None) -> Iterator[None]:
+        try:
+            yield
+        except (HTTPError, OSError) as error:
+            if body is not None and body.error is not None:
+                raise body.error from None
+            if isinstance(error, _NEVER_THERE):
+                raise Unreachable(type(error).__name__) from error
+            raise Broken from error

@@ -1,0 +1,233 @@
+"""One download: the bytes through oaktree, or past it with a ticket.
+
+What broke off goes on where it was, and nothing counts as whole before its hash was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from oaktreemodel._digests import Digests, digests
+from oaktreemodel._drive import Driver, Stopped, Talk
+from oaktreemodel._failures import TOKEN_REFUSED, ended
+from oaktreemodel._patience import Patience
+from oaktreemodel._progress import Meter, OnProgress
+from oaktreemodel._target import Sink, open_target
+from oaktreemodel._ticket import Broken, Unreachable, usable
+from oaktreemodel.errors import DataLoss, Unauthenticated, Unavailable
+from oaktreemodel.v1.transfer_pb2 import DownloadContent, Ticket
+
+# By which of the hashes that are told of the whole it is checked: the cheapest first.
+HASHES = ("sha256", "sha512", "md5")
+
+
+async def download(
+    driver: Driver,
+    method: Any,
+    request: Any,
+    target: Any,
+    on_progress: OnProgress | None,
+    timeout: float | None,
+) -> Any:
+    """Downloads to a target. The response that says what the bytes are of."""
+    meter = Meter(driver.told(on_progress), request.name_or_id)
+    with await driver.work(open_target, target) as sink:
+        one = Download(driver, method, request, sink, meter)
+        await one.save(timeout)
+        await driver.work(sink.finish)
+        return one.response
+
+
+class Download:
+    """The call that downloads, made as often as it takes."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        method: Any,
+        request: Any,
+        sink: Sink | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        self.response: Any = None
+        self._driver = driver
+        self._method = method
+        self._request = request
+        self._meter = meter
+        self._sink = sink
+        self._talk: Talk | None = None
+        self._content: DownloadContent | None = None
+        self._came = 0
+        # How often it was begun, and whether the hash of any part of it was looked at.
+        self._times = 0
+        self._is_checked = False
+        self._whole: Digests | None = None
+        self._goes_direct = "accepts_ticket" in request.DESCRIPTOR.fields_by_name
+
+    async def save(self, timeout: float | None) -> None:
+        """Hands all to the sink."""
+        assert self._sink is not None
+        async with aclosing(self.pieces(timeout)) as pieces:
+            async for piece in pieces:
+                await self._driver.work(self._sink.write, piece)
+                if self._meter is not None:
+                    self._meter.add(len(piece))
+
+    async def pieces(self, timeout: float | None) -> AsyncGenerator[bytes, None]:
+        """The bytes, as they come. Raises after the last if they are not what they should be."""
+        patience, is_renewed = Patience(timeout), False
+        try:
+            while not self._has_all():
+                self._times += 1
+                try:
+                    async with aclosing(self._try(patience.deadline.left())) as pieces:
+                        async for piece in pieces:
+                            self._came += len(piece)
+                            if self._whole is not None:
+                                self._whole.update(piece)
+                            patience.heard()
+                            is_renewed = False
+                            yield piece
+                    break
+                except _Again:
+                    self._goes_direct = False
+                except Unauthenticated as error:
+                    is_outlived = self._talk is not None and self._talk.is_outlived
+                    if error.reason != TOKEN_REFUSED or is_renewed or not is_outlived:
+                        raise
+                    is_renewed = True
+                except Unavailable as error:
+                    if self._came and not (self._content and self._content.etag):
+                        # Without it, what follows may be of other bytes.
+                        raise
+                    await self._driver.pause(patience.lost(error))
+            await self._check()
+        finally:
+            if self._whole is not None:
+                self._whole.close()
+
+    async def _try(self, timeout: float | None) -> AsyncGenerator[bytes, None]:
+        request = self._rest()
+        made = Digests("sha256")
+        try:
+            async with self._driver.talk(self._method, request, timeout) as talk:
+                self._talk = talk
+                while (told := await talk.receive()) is not None:
+                    if told.HasField("content"):
+                        self._begin(told)
+                    if self._goes_direct and told.HasField("ticket"):
+                        ticket = told.ticket
+                        break
+                    if told.chunk:
+                        made.update(told.chunk)
+                        yield told.chunk
+                    if told.HasField("finish"):
+                        if told.finish.sha256 != made.hex("sha256"):
+                            raise _differ("what arrived", made.hex("sha256"), told.finish.sha256)
+                        self._is_checked = True
+                        return
+                else:
+                    raise ended("a download before its end")
+            async with aclosing(self._get(ticket)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            made.close()
+
+    def _rest(self) -> Any:
+        """The request for what has not come yet."""
+        request = type(self._request)()
+        request.CopyFrom(self._request)
+        if self._goes_direct and not request.HasField("part"):
+            request.accepts_ticket = True
+        if self._came and self._content is not None:
+            part = request.part
+            part.offset_bytes += self._came
+            if part.HasField("length_bytes"):
+                part.length_bytes -= self._came
+            part.if_etag = self._content.etag
+        return request
+
+    def _begin(self, told: Any) -> None:
+        if self._content is not None:
+            return
+        self.response, self._content = told, told.content
+        if self._meter is not None:
+            self._meter.expect(self._size() or 0)
+        hashes = [name for name in HASHES if getattr(told.content, name)]
+        # What can be read again is hashed only if it turns out that it has to be.
+        can_wait = self._sink is not None and self._sink.written() is not None
+        if self._is_whole() and hashes and not can_wait:
+            self._whole = Digests(hashes[0])
+
+    def _size(self) -> int | None:
+        """How many bytes are to come; None if that is not known."""
+        content, part = self._content, self._request.part
+        if content is None or not content.HasField("size_bytes"):
+            return None
+        left = max(0, int(content.size_bytes) - int(part.offset_bytes))
+        return min(left, int(part.length_bytes)) if part.HasField("length_bytes") else left
+
+    def _is_whole(self) -> bool:
+        part = self._request.part
+        return not part.offset_bytes and (
+            self._content is not None and self._size() == self._content.size_bytes
+        )
+
+    def _has_all(self) -> bool:
+        """Whether all has come, and its end was lost."""
+        return self._times > 0 and self._came > 0 and self._came == self._size()
+
+    async def _check(self) -> None:
+        """Raises DataLoss if the bytes are not what they should be."""
+        size = self._size()
+        if size is not None and size != self._came:
+            raise _differ("what arrived", f"{self._came} bytes", f"{size} bytes")
+        content = self._content
+        assert content is not None
+        name = next((one for one in HASHES if getattr(content, one)), None)
+        if not self._is_whole() or name is None or (self._is_checked and self._times == 1):
+            return
+        if self._whole is not None:
+            found = self._whole.hex(name)
+        else:
+            assert self._sink is not None
+            written = self._sink.written()
+            assert written is not None
+            found = (await self._driver.work(digests, written, name))[name]
+        if found != getattr(content, name).lower():
+            raise _differ(f"the {name} of all", found, getattr(content, name))
+
+    async def _get(self, ticket: Ticket) -> AsyncGenerator[bytes, None]:
+        """The bytes straight from the cloud. Raises _Again if they have to come through oaktree."""
+        from oaktreemodel._direct import Direct
+
+        headers = usable(ticket, await self._driver.token())
+        if headers is None or not any(getattr(self._content, one) for one in HASHES):
+            raise _Again
+        with Direct() as direct:
+            pieces = direct.get(ticket, "", headers)
+            try:
+                while (piece := await self._driver.work(next, pieces, None)) is not None:
+                    if self._driver.stop.is_set():
+                        raise Stopped
+                    yield piece
+            except (Unreachable, Broken):
+                raise _Again from None
+            finally:
+                pieces.close()
+
+
+class _Again(Exception):
+    """The way past oaktree broke, and what is left has to come through oaktree."""
+
+
+def _differ(what: str, found: str, wanted: str) -> DataLoss:
+    return DataLoss(
+        f"{what} is {found}, and should be {wanted}; nothing of it is kept",
+        code=grpc.StatusCode.DATA_LOSS,
+    )
