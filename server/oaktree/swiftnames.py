@@ -32,17 +32,18 @@ def check_prefix(prefix: str, fieldname: str = "prefix") -> str:
     """What names begin with; INVALID_ARGUMENT if only those of oaktree's own objects can."""
     if is_own(prefix):
         raise own_name(fieldname)
-    if "\0" in prefix:
-        raise _has_null(fieldname)
-    return prefix
+    return check_text(prefix, fieldname)
+
+
+def check_text(text: str, fieldname: str) -> str:
+    """What is compared with names; INVALID_ARGUMENT if none can be like it."""
+    if "\0" in text:
+        raise invalid(fieldname, "has a character of code 0, which no name has")
+    return text
 
 
 def own_name(fieldname: str) -> Refused:
     return invalid(fieldname, f"begins with {OWN}, which is kept for the parts of uploads")
-
-
-def _has_null(fieldname: str) -> Refused:
-    return invalid(fieldname, "has a character of code 0, which no name has")
 
 
 def _checked(name: str, limit: int, fieldname: str) -> str:
@@ -51,6 +52,4 @@ def _checked(name: str, limit: int, fieldname: str) -> str:
     size = len(name.encode())
     if size > limit:
         raise invalid(fieldname, f"has {size} bytes, and this cloud takes {limit}")
-    if "\0" in name:
-        raise _has_null(fieldname)
-    return name
+    return check_text(name, fieldname)
