@@ -96,12 +96,14 @@ def copy_object(call: Call) -> Reply:
 @SERVICE.route("POST", OBJECT, open=True, raw=True)
 def change_object(call: Call) -> Reply:
     """All that was said of it before is gone, also when it is to go, and that it has segments
-    that no manifest lists."""
+    that no manifest lists, unless that is said again."""
     visit = enter(call, WRITE)
     item = visit.object
     check_metadata(call, "object")
     expires = delete_at(call)
     item.headers = kept_headers(call)
+    if MANIFEST in call.headers:
+        item.headers[MANIFEST] = call.headers[MANIFEST]
     item.content_type = call.headers.get("content-type") or item.content_type
     item.delete_at = expires
     item.changed = stamp()
