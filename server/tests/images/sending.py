@@ -68,6 +68,16 @@ class Images:
         """All that is answered."""
         return list(self.begin(requests))
 
+    def cut(self, requests: Any) -> Any:
+        """An upload that its client leaves once these are sent."""
+
+        def sent() -> Iterator[Any]:
+            yield from requests
+            call.cancel()
+
+        call = self.begin(sent())
+        return call
+
     def image(self, requests: Any) -> Any:
         """The image that an upload gives, at its end."""
         *before, last = self.upload(requests)
