@@ -142,7 +142,7 @@ def test_an_import_over_the_quota(clouds: DemoCloud, modern: Rest) -> None:
     key = new(modern)
     assert stage(modern, key) == 204
     bring(modern, key, "glance-direct")
-    assert "over a limit for image_size_total" in task_of(modern, key)["message"]
+    assert "over a limit for [Resource image_size_total" in task_of(modern, key)["message"]
     assert status(modern, key) == "uploading"
     clouds.set("modern", quota={"image_size_total": 1})
     assert bring(modern, key, "glance-direct").status_code == 202

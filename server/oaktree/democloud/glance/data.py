@@ -70,12 +70,13 @@ def _expected(call: Call) -> int | None:
 
 def check_quota(call: Call, size: int) -> None:
     limit = call.cloud.settings.quota["image_size_total"]
-    total = used(call.region, call.project) + size
-    if 0 <= limit * MIB < total:
+    present = used(call.region, call.project)
+    if 0 <= limit * MIB < present + size:
+        before, added = present // MIB, -(-size // MIB)
         raise ApiError(
             413,
-            f"Project {call.project} is over a limit for image_size_total: "
-            f"limit {limit}, would be {-(-total // MIB)}",
+            f"Project {call.project} is over a limit for [Resource image_size_total is over limit "
+            f"of {limit} due to current usage {before} and delta {added}]",
         )
 
 
