@@ -19,7 +19,7 @@ def recognise(status: int, text: str, body: str) -> QuotaExceeded | None:
         # "Quota exceeded for resources: ['port']."
         return QuotaExceeded(quota=", ".join(re.findall(r"'(\w+)'", text)))
     if status == 413:
-        return _cinder(text) or _glance(text)
+        return _cinder(text) or _glance(text) or _swift(text)
     return None
 
 
@@ -100,3 +100,8 @@ def _glance(text: str) -> QuotaExceeded | None:
         most, used, requested = map(int, match.groups()[1:])
         return QuotaExceeded(quota=match[1], max=most, used=used, requested=requested)
     return QuotaExceeded() if re.search(r"(?i)(limit|quota).*exceeded", text) else None
+
+
+def _swift(text: str) -> QuotaExceeded | None:
+    # "Upload exceeds quota.": the container's, or the account's.
+    return QuotaExceeded() if "exceeds quota" in text else None

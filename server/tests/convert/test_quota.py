@@ -71,6 +71,7 @@ EXCEEDED = [
     ),
     (413, SIZE, "", QuotaExceeded(quota="gigabytes", requested=20, max=10, used=5)),
     (413, "BackupLimitExceeded: too much", "", QuotaExceeded()),
+    (413, "Upload exceeds quota.", "", QuotaExceeded()),
     (413, GLANCE, "", QuotaExceeded(requested=129, max=128)),
     (413, UNIFIED, "", QuotaExceeded(quota="image_count_total", used=1, max=1, requested=1)),
     (

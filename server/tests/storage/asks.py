@@ -26,13 +26,13 @@ class Store:
     def __init__(self, running: Running, channel: grpc.Channel, location: Location) -> None:
         self.location = location
         self.place = running.caller.clouds.one(location)
-        self._channel = channel
+        self.channel = channel
 
     def __call__(self, rpc_name: str, /, **fields: Any) -> Any:
         """A response, or of what streams the list of all."""
         rpc = RPCS[rpc_name]
         request = rpc.request(location=self.location, **fields)
-        make: Any = self._channel.unary_stream if rpc.streams else self._channel.unary_unary
+        make: Any = self.channel.unary_stream if rpc.streams else self.channel.unary_unary
         call = make(
             rpc.path,
             request_serializer=rpc.request.SerializeToString,

@@ -1,0 +1,164 @@
+"""Downloads: the bytes of an object, or a part of them.
+
+What Swift sends is compared with the digests that it and oaktree keep of the whole. A body that
+stops short is an error, whatever its length says, and never gets a finish.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import grpc
+import requests
+from oaktreemodel.v1.error_pb2 import Reason
+from oaktreemodel.v1.storage_object_pb2 import (
+    DownloadStorageObjectRequest,
+    DownloadStorageObjectResponse,
+)
+from oaktreemodel.v1.transfer_pb2 import DownloadContent, DownloadFinish
+from openstack import exceptions
+
+from oaktree import objects, swift, swiftmeta, swiftnames, wire
+from oaktree.call import Call
+from oaktree.errors import Refused, failed, invalid, not_found
+from oaktree.place import Place
+from oaktree.transfer import Outgoing, bytes_differ
+
+_ETAG = re.compile(r"[!#-~]+")
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CHUNK = DownloadStorageObjectResponse.CHUNK_FIELD_NUMBER
+
+
+async def download(call: Call, reader: Any) -> AsyncIterator[bytes]:
+    place, asked = await call.place(), _Asked(call.request)
+    outgoing = _Hashed(place, lambda: asked.send(place))
+    async with outgoing as response:
+        content = asked.content(response)
+        there = {**response.headers, "Content-Length": str(content.size_bytes)}
+        made = objects.message(place, asked.container, asked.name, there)
+        first = DownloadStorageObjectResponse(storage_object=made, content=content)
+        yield first.SerializeToString()
+        async for chunk in outgoing.chunks():
+            yield wire.field(_CHUNK, chunk)
+        asked.check(outgoing, content)
+    finish = DownloadFinish(sha256=outgoing.sha256.hexdigest())
+    yield DownloadStorageObjectResponse(finish=finish).SerializeToString()
+
+
+class _Hashed(Outgoing):
+    """With the digest that Swift keeps."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.md5 = hashlib.md5(usedforsecurity=False)
+
+    def heard(self, chunk: bytes) -> None:
+        self.md5.update(chunk)
+
+
+class _Asked:
+    """What a request asks for."""
+
+    def __init__(self, request: DownloadStorageObjectRequest) -> None:
+        self._request = request
+        self._start = request.part.offset_bytes
+        self._length = request.part.length_bytes if request.part.HasField("length_bytes") else None
+        self.is_whole = not self._start and self._length is None
+        self.container = request.parent
+        self.name = request.name_or_id
+        # Of the whole, where the answer brings none of its bytes.
+        self._size: int | None = None
+        self._expected = 0
+
+    # What follows runs in a thread.
+
+    def send(self, place: Place) -> requests.Response:
+        info = swift.info(place)
+        swiftnames.check_container(self.container, info)
+        swiftnames.check_object(self.name, info)
+        headers = {}
+        if etag := self._request.part.if_etag:
+            if not _ETAG.fullmatch(etag):
+                raise _changed(self.name)
+            headers["If-Match"] = f'"{etag}"'
+        if not self.is_whole:
+            end = "" if self._length is None else self._start + self._length - 1
+            headers["Range"] = f"bytes={self._start}-{end}"
+        try:
+            if self._length != 0:
+                return self._ask(place, "GET", headers)
+        except exceptions.HttpException as error:
+            if error.status_code != 416:
+                raise
+        # HTTP has no words for a part without bytes, and takes the very end for beyond it.
+        headers.pop("Range")
+        response = self._ask(place, "HEAD", headers)
+        self._size = int(response.headers.pop("Content-Length", "0"))
+        return response
+
+    def _ask(self, place: Place, method: str, headers: Mapping[str, str]) -> requests.Response:
+        try:
+            return swift.ask(place, method, self.container, self.name, headers=headers, stream=True)
+        except exceptions.NotFoundException as error:
+            raise not_found("storage object", self.name) from error
+        except exceptions.HttpException as error:
+            if error.status_code == 412:
+                raise _changed(self.name) from error
+            raise
+
+    # What follows does not.
+
+    def content(self, response: requests.Response) -> DownloadContent:
+        """What the bytes are of. Raises what is wrong with an answer before any of them."""
+        headers = response.headers
+        first, size = 0, int(headers.get("Content-Length", 0))
+        if self._size is not None:
+            size = self._size
+        elif response.status_code == 206:
+            match = _RANGE.fullmatch(headers.get("Content-Range", ""))
+            if match is None:
+                raise _no_answer("which bytes it sends")
+            first, size = int(match[1]), int(match[3])
+        if self._start > size:
+            raise invalid("part.offset_bytes", f"is {self._start}, and there are {size} bytes")
+        if self._size is None:
+            if first != self._start:
+                raise _no_answer("the bytes that were asked for")
+            left = size - first
+            self._expected = left if self._length is None else min(left, self._length)
+        content = DownloadContent(size_bytes=size, etag=headers.get("Etag", "").strip('"'))
+        content.sha256 = headers.get(swiftmeta.SHA256, "").lower()
+        if not objects.is_static(headers) and objects.DYNAMIC not in headers:
+            content.md5 = content.etag
+        return content
+
+    def check(self, outgoing: _Hashed, content: DownloadContent) -> None:
+        """DATA_LOSS if what was sent is not what there is."""
+        if outgoing.came != self._expected:
+            raise bytes_differ(f"the cloud sent {outgoing.came} bytes of {self._expected}")
+        if not self.is_whole:
+            return
+        for kind, kept, came in (
+            ("MD5", content.md5, outgoing.md5.hexdigest()),
+            ("SHA-256", content.sha256, outgoing.sha256.hexdigest()),
+        ):
+            if kept and kept != came:
+                raise bytes_differ(f"the bytes have the {kind} {came}, and should have {kept}")
+
+
+def _changed(name: str) -> Refused:
+    return failed(
+        Reason.REASON_CONTENT_CHANGED,
+        f"the object {name!r} has other bytes now: download it from the beginning",
+    )
+
+
+def _no_answer(what: str) -> Refused:
+    return Refused(
+        grpc.StatusCode.UNKNOWN,
+        Reason.REASON_CLOUD_ERROR,
+        f"the object storage did not answer with {what}",
+    )

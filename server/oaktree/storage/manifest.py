@@ -1,0 +1,38 @@
+"""What an object in segments is made of, by its manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from openstack import exceptions
+
+from oaktree import objects, swift
+from oaktree.place import Place
+from oaktree.storage import segments
+
+
+def names(place: Place, container: str, name: str) -> set[str]:
+    """The names of the segments in the same container that the object of this name is made of;
+    none if it is in one piece, or there is no such object. Runs in a thread."""
+    query = {"multipart-manifest": "get"}
+    try:
+        # Of an object in one piece this would be all its bytes: they are not read.
+        response = swift.ask(place, "GET", container, name, query=query, stream=True)
+    except exceptions.NotFoundException:
+        return set()
+    try:
+        if not objects.is_static(response.headers):
+            return set()
+        parts: list[dict[str, Any]] = orjson.loads(response.content)
+    finally:
+        response.close()
+    lead = f"/{container}/"
+    paths = [str(part.get("name", "")) for part in parts]
+    return {path.removeprefix(lead) for path in paths if path.startswith(lead)}
+
+
+def uploads(place: Place, container: str, name: str) -> set[tuple[str, str]]:
+    """The homes and ids of the uploads whose segments the object of this name is made of."""
+    found = map(segments.upload_of, names(place, container, name))
+    return {upload for upload in found if upload is not None}
