@@ -5,11 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from oaktreemodel.v1.cloud_pb2 import Capabilities, NetworkCapabilities, ServiceCapabilities
+from oaktreemodel.v1.cloud_pb2 import (
+    Capabilities,
+    NetworkCapabilities,
+    ObjectStorageCapabilities,
+    ServiceCapabilities,
+)
 from oaktreemodel.v1.common_pb2 import Reference
 from openstack import exceptions, utils
 
-from oaktree import catalog, limits, networks
+from oaktree import catalog, limits, networks, swift
 from oaktree.errors import Refused
 from oaktree.images import offers
 from oaktree.place import Place
@@ -22,6 +27,7 @@ _SERVICES = {
     "image": "image",
     "network": "network",
     "block_storage": "block-storage",
+    swift.SERVICE: "object-store",
 }
 
 
@@ -51,6 +57,8 @@ def read(place: Place) -> Capabilities:
         made.network.availability_zones[:] = names("is_network_available")
     if "block-storage" in versions:
         made.volume.availability_zones[:] = names("is_volume_available")
+    if "object-store" in versions:
+        _object_storage(place, made.object_storage)
     try:
         made.limits.CopyFrom(limits.read(place))
     except (Refused, exceptions.SDKException):
@@ -116,3 +124,21 @@ def _network(place: Place, made: NetworkCapabilities) -> None:
     if floating is not None:
         made.needs_floating_ips = True
         made.floating_network.CopyFrom(_reference(floating))
+
+
+def _object_storage(place: Place, made: ObjectStorageCapabilities) -> None:
+    info = swift.info(place)
+    made.max_object_size_bytes = info.max_object_bytes
+    made.max_segment_count = info.max_segments
+    made.min_segment_size_bytes = info.min_segment_bytes
+    made.has_signed_urls = {"GET", "PUT"} <= set(info.signed_methods)
+    made.has_bulk_delete = info.max_bulk_deletes > 0
+    made.has_container_quotas = info.has_container_quotas
+    made.max_listing_count = info.max_listing
+    made.max_container_name_size_bytes = info.max_container_name_bytes
+    made.max_object_name_size_bytes = info.max_object_name_bytes
+    made.max_metadata_count = info.max_metadata_count
+    made.max_metadata_size_bytes = info.max_metadata_bytes
+    made.max_metadata_key_size_bytes = info.max_metadata_key_bytes
+    made.max_metadata_value_size_bytes = info.max_metadata_value_bytes
+    made.storage_policies[:] = info.policies

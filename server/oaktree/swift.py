@@ -204,7 +204,8 @@ class Info:
     signed_digests: tuple[str, ...] = ()
     # Those that tell nothing may have them.
     has_container_quotas: bool = True
-    raw: Mapping[str, Any] | None = None
+    # The names of the storage policies, the default first; empty where none are told.
+    policies: tuple[str, ...] = ()
 
 
 def info(place: Place) -> Info:
@@ -226,6 +227,8 @@ def _info(place: Place) -> Info:
         return Info()
     exceptions.raise_from_response(response)
     told = orjson.loads(response.content)
+    if not isinstance(told, dict):
+        return Info()
     swift, slo, signed = (told.get(key) or {} for key in ("swift", "slo", "tempurl"))
     known = {
         "max_object_bytes": swift.get("max_file_size"),
@@ -247,6 +250,11 @@ def _info(place: Place) -> Info:
         # Those that do not tell their digests know the oldest only.
         signed_digests=tuple(signed.get("allowed_digests") or ("sha1",)) if signed else (),
         has_container_quotas="container_quotas" in told,
-        raw=told,
+        policies=tuple(
+            str(policy.get("name"))
+            for policy in sorted(
+                swift.get("policies") or (), key=lambda one: not one.get("default")
+            )
+        ),
         **{key: int(value) for key, value in known.items() if value is not None},
     )

@@ -122,10 +122,9 @@ def _without(headers: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _policy(place: Place, name: str) -> str:
-    told = (swift.info(place).raw or {}).get("swift") or {}
-    names = [str(policy.get("name")) for policy in told.get("policies") or ()]
-    if names and name.lower() not in (one.lower() for one in names):
-        raise invalid("storage_policy", f"{name!r} is none of {listed(names)}")
+    known = swift.info(place).policies
+    if known and name.lower() not in (one.lower() for one in known):
+        raise invalid("storage_policy", f"{name!r} is none of {listed(known)}")
     return name
 
 

@@ -241,3 +241,32 @@ def test_an_answer_that_is_lost_is_no_failure_to_repeat(
     with refused(Code.UNKNOWN, "CLOUD_UNREACHABLE"):
         update(modern, name, metadata={"set": {"a": "1"}})
     assert dict(get(modern, name).metadata) == {"a": "1"}
+
+
+def test_what_the_cloud_takes_is_told(store: Store) -> None:
+    told = store("GetCapabilities").capabilities
+    known = told.object_storage
+    assert known.max_object_size_bytes == 5 * 2**30 + 2
+    assert (known.max_segment_count, known.min_segment_size_bytes) == (1000, 1)
+    assert known.has_signed_urls
+    assert known.has_bulk_delete
+    assert known.has_container_quotas
+    assert known.max_listing_count == 10_000
+    assert known.max_container_name_size_bytes == 256
+    assert known.max_object_name_size_bytes == 1024
+    assert (known.max_metadata_count, known.max_metadata_size_bytes) == (90, 4096)
+    assert (known.max_metadata_key_size_bytes, known.max_metadata_value_size_bytes) == (128, 256)
+    assert list(known.storage_policies) == ["Policy-0"]
+    assert [one.api_version for one in told.services if one.type == "object-store"] == ["1.0"]
+
+
+def test_a_cloud_that_does_not_tell_is_taken_to_be_as_swift_comes(
+    modern: Store, demo: DemoCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modern.place, "_kept", {})
+    demo.fault("modern", "status", service="object-store", path="/info", status=404, times=2)
+    known = modern("GetCapabilities").capabilities.object_storage
+    assert known.max_object_name_size_bytes == 1024
+    assert known.max_segment_count == 0
+    assert not known.has_signed_urls
+    monkeypatch.setattr(modern.place, "_kept", {})
