@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -13,6 +14,14 @@ from ..conftest import Running
 from .asks import Store
 
 PLACES = {"modern": "east", "kilo": "RegionOne"}
+
+
+@pytest.fixture(scope="module")
+def running(unlimited_yaml: Path) -> Iterator[Running]:
+    """Without a rate of its own: most of what these tests ask fills containers."""
+    server = Running(unlimited_yaml, tuple(PLACES))
+    yield server
+    server.stop()
 
 
 @pytest.fixture(params=PLACES)
