@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from oaktreemodel.v1 import image_pb2, image_pb2_grpc
 from oaktreemodel.v1.location_pb2 import Location
+from oaktreemodel.v1.transfer_pb2 import UploadContent, UploadFinish
 
 CHUNK = 64 * 1024
 PATIENCE = 60.0
@@ -34,9 +35,9 @@ def first(data: bytes, *, promised: bool = False, **fields: Any) -> Any:
     """An upload's first request. `promised`: with the digests of its bytes."""
     fields.setdefault("location", EAST)
     fields.setdefault("request_id", request_id())
-    content = fields.pop("content", None) or {"size_bytes": len(data)}
+    content = UploadContent(**(fields.pop("content", None) or {"size_bytes": len(data)}))
     if promised:
-        content |= {"sha256": sha256(data), "md5": md5(data)}
+        content.sha256, content.md5 = sha256(data), md5(data)
     return image_pb2.UploadImageRequest(content=content, **fields)
 
 
@@ -46,7 +47,7 @@ def chunks(data: bytes, size: int = CHUNK) -> Iterator[Any]:
 
 
 def finish(data: bytes, **digests: str) -> Any:
-    return image_pb2.UploadImageRequest(finish={"sha256": sha256(data), **digests})
+    return image_pb2.UploadImageRequest(finish=UploadFinish(sha256=sha256(data), **digests))
 
 
 def whole(data: bytes, **fields: Any) -> list[Any]:
@@ -58,7 +59,7 @@ class Images:
     """An oaktree's images."""
 
     def __init__(self, channel: grpc.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
-        self.stub: Any = image_pb2_grpc.ImageServiceStub(channel)  # type: ignore[no-untyped-call]
+        self.stub: Any = image_pb2_grpc.ImageServiceStub(channel)
         self._more: dict[str, Any] = {"timeout": PATIENCE, "metadata": tuple(metadata)}
 
     def begin(self, requests: Any) -> Any:
@@ -84,10 +85,15 @@ class Images:
         assert not any(response.HasField("image") for response in before)
         return last.image
 
-    def download(self, name_or_id: str, **fields: Any) -> list[Any]:
+    def give(self, name_or_id: str, **fields: Any) -> Any:
+        """A download that has begun."""
         fields.setdefault("location", EAST)
         request = image_pb2.DownloadImageRequest(name_or_id=name_or_id, **fields)
-        return list(self.stub.DownloadImage(request, **self._more))
+        return self.stub.DownloadImage(request, **self._more)
+
+    def download(self, name_or_id: str, **fields: Any) -> list[Any]:
+        """All that is answered."""
+        return list(self.give(name_or_id, **fields))
 
     def data(self, name_or_id: str, **fields: Any) -> bytes:
         """The bytes of a download that ends well."""
@@ -112,4 +118,4 @@ def reason(error: grpc.RpcError) -> tuple[str, str]:
     info = error_details_pb2.ErrorInfo()
     for detail in status.details:
         detail.Unpack(info)
-    return error.code().name, info.reason  # type: ignore[attr-defined]
+    return error.code().name, info.reason

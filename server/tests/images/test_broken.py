@@ -11,6 +11,8 @@ import grpc
 import pytest
 from oaktree import http
 from oaktree.democloud import DemoCloud
+from oaktreemodel.v1.image_pb2 import UploadImageRequest
+from oaktreemodel.v1.transfer_pb2 import UploadFinish
 
 from ..conftest import until
 from .sending import Images, chunks, finish, first, md5, reason, request_id, whole
@@ -66,7 +68,7 @@ def test_other_than_promised(images: Images, demo: DemoCloud, what: str) -> None
         "short": [begin, *chunks(DATA[:-1]), finish(DATA[:-1])],
         "long": [begin, *chunks(DATA + b"x"), finish(DATA + b"x")],
         "no finish": [begin, *chunks(DATA)],
-        "no digest": [begin, *chunks(DATA), type(begin)(finish={})],
+        "no digest": [begin, *chunks(DATA), UploadImageRequest(finish=UploadFinish())],
     }
     told = refusal(images, demo, requests[what], "bad")
     assert told == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
