@@ -9,6 +9,8 @@
 """
 
 from oaktreemodel._client import Client, connect
+from oaktreemodel._directories import download_directory, upload_directory
+from oaktreemodel._outcome import DirectoryResult, FileFailure, FileStep
 from oaktreemodel._progress import Progress
 from oaktreemodel._version import __version__
 from oaktreemodel._watch import Event, EventKind, Key, Mirror, Watchable
@@ -44,9 +46,12 @@ __all__ = [
     "Conflict",
     "DataLoss",
     "DeadlineExceeded",
+    "DirectoryResult",
     "Event",
     "EventKind",
     "Failed",
+    "FileFailure",
+    "FileStep",
     "Filter",
     "Internal",
     "InvalidArgument",
@@ -69,4 +74,6 @@ __all__ = [
     "Watchable",
     "__version__",
     "connect",
+    "download_directory",
+    "upload_directory",
 ]

@@ -5,7 +5,7 @@ What broke off goes on where it was, and nothing counts as whole before its hash
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -15,7 +15,7 @@ from oaktreemodel._digests import Digests, digests
 from oaktreemodel._drive import Driver, Stopped, Talk
 from oaktreemodel._failures import TOKEN_REFUSED, ended
 from oaktreemodel._patience import Patience
-from oaktreemodel._progress import Meter, OnProgress
+from oaktreemodel._progress import Count, Meter, OnProgress
 from oaktreemodel._target import Sink, open_target
 from oaktreemodel._ticket import Broken, Unreachable, usable
 from oaktreemodel.errors import DataLoss, Unauthenticated, Unavailable
@@ -36,7 +36,7 @@ async def download(
     """Downloads to a target. The response that says what the bytes are of."""
     meter = Meter(driver.told(on_progress), request.name_or_id)
     with await driver.work(open_target, target) as sink:
-        one = Download(driver, method, request, sink, meter)
+        one = Download(driver, method, request, sink, Count(meter), meter.expect)
         await one.save(timeout)
         await driver.work(sink.finish)
         return one.response
@@ -51,13 +51,15 @@ class Download:
         method: Any,
         request: Any,
         sink: Sink | None = None,
-        meter: Meter | None = None,
+        count: Count | None = None,
+        on_size: Callable[[int], None] | None = None,
     ) -> None:
         self.response: Any = None
         self._driver = driver
         self._method = method
         self._request = request
-        self._meter = meter
+        self._count = count
+        self._on_size = on_size
         self._sink = sink
         self._talk: Talk | None = None
         self._content: DownloadContent | None = None
@@ -74,8 +76,8 @@ class Download:
         async with aclosing(self.pieces(timeout)) as pieces:
             async for piece in pieces:
                 await self._driver.work(self._sink.write, piece)
-                if self._meter is not None:
-                    self._meter.add(len(piece))
+                if self._count is not None:
+                    self._count.add(len(piece))
 
     async def pieces(self, timeout: float | None) -> AsyncGenerator[bytes, None]:
         """The bytes, as they come. Raises after the last if they are not what they should be."""
@@ -156,8 +158,8 @@ class Download:
         if self._content is not None:
             return
         self.response, self._content = told, told.content
-        if self._meter is not None:
-            self._meter.expect(self._size() or 0)
+        if self._on_size is not None:
+            self._on_size(self._size() or 0)
         hashes = [name for name in HASHES if getattr(told.content, name)]
         # What can be read again is hashed only if it turns out that it has to be.
         can_wait = self._sink is not None and self._sink.written() is not None

@@ -7,7 +7,7 @@ coroutines never wait for an event loop, but block, so that `finish` gets to the
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -84,7 +84,7 @@ class Driver(Protocol):
         """What the function returns, which may take its time."""
 
     async def each(
-        self, task: Callable[[T], Awaitable[None]], items: AsyncIterator[T], parallel: int
+        self, task: Callable[[T], Awaitable[None]], items: AsyncGenerator[T, None], parallel: int
     ) -> None:
         """Does the task for every item, so many at once. The first error ends it."""
 

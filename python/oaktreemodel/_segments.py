@@ -3,7 +3,7 @@ when it is called again: the segments that are there are not sent twice."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, TypeVar
 
 import grpc
@@ -15,7 +15,7 @@ from oaktreemodel._progress import Count, Meter, OnProgress
 from oaktreemodel._signed import Signed
 from oaktreemodel._source import Opened, open_source
 from oaktreemodel._ticket import Broken
-from oaktreemodel._upload import Part, Upload, counted
+from oaktreemodel._upload import Part, Upload
 from oaktreemodel.errors import AlreadyExists
 from oaktreemodel.v1.storage_object_pb2 import (
     CommitStorageObjectRequest,
@@ -208,7 +208,7 @@ class Segments:
         def put(ticket: Ticket, headers: Mapping[str, str]) -> str:
             count.reach(0)
             with Digests("md5") as made, Direct() as direct:
-                body = Body(counted(part, made, count), self._driver.stop)
+                body = Body(part.counted(count, made), self._driver.stop)
                 answer = direct.put(ticket, segment.name, headers, part.size, body)
                 md5 = made.hex("md5")
                 if answer.get("Etag", "").strip('"') != md5:
@@ -262,7 +262,7 @@ class Segments:
         return made
 
 
-async def as_they_come(items: Iterable[T]) -> AsyncIterator[T]:
+async def as_they_come(items: Iterable[T]) -> AsyncGenerator[T, None]:
     """For what takes them asynchronously."""
     for item in items:
         yield item

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -131,6 +132,25 @@ def _open_path(path: str) -> Opened:
         mode = os.fstat(file.fileno()).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
             return Opened(_copied(iter(lambda: _read(file), b"")), name=path)
+        opened = Opened(file, name=path, is_path=True)
+        stack.pop_all()
+        return opened
+
+
+def open_file(path: str, *, follows: bool) -> Opened:
+    """Opens a file of a directory; `follows` says whether it may be a symbolic link.
+
+    Raises OSError if it is no file by now.
+    """
+    flags = 0 if follows else getattr(os, "O_NOFOLLOW", 0)
+    # Nobody may ever write to what has become a pipe.
+    flags |= getattr(os, "O_NONBLOCK", 0)
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(
+            open(path, "rb", buffering=0, opener=lambda name, mode: os.open(name, mode | flags))
+        )
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file any more", path)
         opened = Opened(file, name=path, is_path=True)
         stack.pop_all()
         return opened

@@ -77,9 +77,9 @@ class Path:
     Raises OSError at once where no such file can be.
     """
 
-    def __init__(self, path: str, *, is_synced: bool = True) -> None:
+    def __init__(self, path: str, *, is_synced: bool = True, follows: bool = True) -> None:
         # What a link leads to is replaced, not the link.
-        self._path = os.path.realpath(path)
+        self._path = os.path.realpath(path) if follows else path
         self._is_synced = is_synced
         if os.path.isdir(self._path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

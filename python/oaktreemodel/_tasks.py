@@ -9,7 +9,6 @@ import threading
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    AsyncIterator,
     Awaitable,
     Callable,
     Iterator,
@@ -219,7 +218,7 @@ class Tasks:
         return await self._loop.run_in_executor(self._pool, call)
 
     async def each(
-        self, task: Callable[[T], Awaitable[None]], items: AsyncIterator[T], parallel: int
+        self, task: Callable[[T], Awaitable[None]], items: AsyncGenerator[T, None], parallel: int
     ) -> None:
         slots = asyncio.Semaphore(parallel)
 
@@ -230,7 +229,7 @@ class Tasks:
                 slots.release()
 
         try:
-            async with asyncio.TaskGroup() as group:
+            async with contextlib.aclosing(items), asyncio.TaskGroup() as group:
                 async for item in items:
                     await slots.acquire()
                     group.create_task(do(item))

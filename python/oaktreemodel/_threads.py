@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -157,7 +157,7 @@ class Threads:
         return function(*args, **kwargs)
 
     async def each(
-        self, task: Callable[[T], Awaitable[None]], items: AsyncIterator[T], parallel: int
+        self, task: Callable[[T], Awaitable[None]], items: AsyncGenerator[T, None], parallel: int
     ) -> None:
         errors: list[BaseException] = []
         # Few wait for their turn: there may be any number.
@@ -173,11 +173,12 @@ class Threads:
 
         pool = ThreadPoolExecutor(parallel, "oaktree-transfer")
         try:
-            async for item in items:
-                slots.acquire()
-                if errors:
-                    break
-                pool.submit(lambda one: finish(do(one)), item).add_done_callback(done)
+            async with contextlib.aclosing(items):
+                async for item in items:
+                    slots.acquire()
+                    if errors:
+                        break
+                    pool.submit(lambda one: finish(do(one)), item).add_done_callback(done)
             for _ in range(parallel * 2):
                 slots.acquire()
                 if errors:

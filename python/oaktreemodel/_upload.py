@@ -36,13 +36,13 @@ class Part:
         yield from self.source.chunks(self.offset, self.size)
         self.source.check()
 
-
-def counted(part: Part, made: Digests, count: Count) -> Iterator[bytes]:
-    """The bytes of the part, hashed and counted as they are sent."""
-    for piece in part.chunks():
-        made.update(piece)
-        yield piece
-        count.add(len(piece))
+    def counted(self, count: Count, made: Digests | None = None) -> Iterator[bytes]:
+        """The bytes, counted and hashed as they are sent."""
+        for piece in self.chunks():
+            if made is not None:
+                made.update(piece)
+            yield piece
+            count.add(len(piece))
 
 
 class _Again(Exception):
@@ -146,7 +146,7 @@ class Upload:
 
         def put() -> UploadFinish:
             with Digests(*HASHES) as made, Direct() as direct:
-                body = Body(counted(self._part, made, self._count), self._driver.stop)
+                body = Body(self._part.counted(self._count, made), self._driver.stop)
                 direct.put(ticket, "", headers, self._part.size, body)
                 return self._finish({name: made.hex(name) for name in HASHES})
 

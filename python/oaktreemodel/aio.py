@@ -10,6 +10,7 @@ from typing import Self
 import grpc
 
 from oaktreemodel._aio import Connection
+from oaktreemodel._aio_directories import download_directory, upload_directory
 from oaktreemodel._channel import Options, prepare
 from oaktreemodel._credentials import Credentials, Pem
 from oaktreemodel._places import Places
@@ -17,7 +18,7 @@ from oaktreemodel._tokens import Metadata
 from oaktreemodel.v1.location_pb2 import Location
 from oaktreemodel.v1.scope_aio import Scope
 
-__all__ = ["Client", "Scope", "connect"]
+__all__ = ["Client", "Scope", "connect", "download_directory", "upload_directory"]
 
 
 class Client(Places[Scope], Scope):

@@ -1,0 +1,95 @@
+"""Files below a folder, by names that others have chosen: none leads out of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import threading
+
+# What Windows takes for a device, whatever follows, and what it cuts off or gives a meaning.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_NOT_ON_WINDOWS = re.compile(r'[<>:"\\|?*\x00-\x1f]|[. ]$')
+
+
+class Inside:
+    """A folder that files are put in. Safe for threads.
+
+    Raises OSError if it cannot be made, or is no folder.
+    """
+
+    def __init__(self, folder: str, *, is_windows: bool = os.name == "nt") -> None:
+        os.makedirs(folder, exist_ok=True)
+        self._root = os.path.realpath(folder)
+        self._is_windows = is_windows
+        self._lock = threading.Lock()
+        # Who had a name first, where two names may mean one file.
+        self._taken: dict[str, str] | None = {} if self._ignores_case() else None
+
+    def place(self, path: str) -> str:
+        """Where the file of a path is to be; the folders that lead there are made.
+
+        Raises:
+            ValueError: The path leads outside, means what another one means, or is no path here.
+            OSError: A file is where a folder has to be, or it cannot be made.
+        """
+        steps = self._checked(path)
+        place = self._root
+        for step in steps[:-1]:
+            place = os.path.join(place, step)
+            self._make(place)
+        place = os.path.join(place, steps[-1])
+        if os.path.islink(place) and not self._holds(place):
+            raise ValueError("a symbolic link that is there leads out of the folder")
+        if os.path.isdir(place):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), place)
+        return place
+
+    def folder(self, path: str) -> None:
+        """Makes the folder of a path. Raises as `place` does."""
+        place = self._root
+        for step in self._checked(path):
+            place = os.path.join(place, step)
+            self._make(place)
+
+    def _checked(self, path: str) -> list[str]:
+        steps = path.split("/")
+        if path.startswith("/"):
+            raise ValueError("the name is an absolute path")
+        if "\0" in path:
+            raise ValueError("the name holds a NUL character")
+        for step in steps:
+            if not step:
+                raise ValueError("the name has an empty step, which no path has")
+            if step in (".", ".."):
+                raise ValueError(f"the name has the step {step!r}")
+            if self._is_windows and (_NOT_ON_WINDOWS.search(step) or _DEVICE.fullmatch(step)):
+                raise ValueError(f"{step!r} is no name of a file on Windows")
+        if self._taken is not None:
+            with self._lock:
+                first = self._taken.setdefault(path.casefold(), path)
+            if first != path:
+                raise ValueError(f"it is the same file here as {first!r}")
+        return steps
+
+    def _make(self, place: str) -> None:
+        try:
+            os.mkdir(place)
+        except FileExistsError:
+            if os.path.islink(place) and not self._holds(place):
+                raise ValueError("a symbolic link that is there leads out of the folder") from None
+            if not os.path.isdir(place):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), place) from None
+
+    def _holds(self, place: str) -> bool:
+        real = os.path.realpath(place)
+        return os.path.commonpath((self._root, real)) == self._root
+
+    def _ignores_case(self) -> bool:
+        probe = os.path.join(self._root, f".oaktree-{secrets.token_hex(6)}-a")
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            return os.path.exists(probe[:-1] + "A")
+        finally:
+            os.unlink(probe)
