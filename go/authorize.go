@@ -77,23 +77,26 @@ func (t *tokens) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.C
 		return open(ctx, desc, conn, method, shown.with(opts)...)
 	}
 	begun, err := show(used)
-	// What a client sends more of than a request cannot be sent again.
-	if err != nil || desc.ClientStreams {
+	if err != nil {
 		return begun, err
 	}
-	made := &answers{ClientStream: begun, ctx: ctx, tokens: t, used: used, show: show}
+	made := &replies{ClientStream: begun, ctx: ctx, tokens: t, used: used, show: show}
 	for _, opt := range opts {
 		if last, ok := opt.(*lastShown); ok {
 			made.last = last
 			last.token = used
 		}
 	}
+	// What a client sends more of than a request cannot be sent again.
+	if desc.ClientStreams {
+		return begun, nil
+	}
 	return made, nil
 }
 
-// answers are a stream of answers to one request, which is made again if its token is refused before
+// replies are a stream of answers to one request, which is made again if its token is refused before
 // there was any.
-type answers struct {
+type replies struct {
 	grpc.ClientStream
 	// The caller's, which outlives the first stream's.
 	ctx     context.Context
@@ -105,12 +108,12 @@ type answers struct {
 	begun   bool
 }
 
-func (a *answers) SendMsg(request any) error {
+func (a *replies) SendMsg(request any) error {
 	a.request = request
 	return a.ClientStream.SendMsg(request)
 }
 
-func (a *answers) RecvMsg(reply any) error {
+func (a *replies) RecvMsg(reply any) error {
 	err := a.ClientStream.RecvMsg(reply)
 	if a.begun || err == nil {
 		a.begun = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,8 +25,21 @@ type place struct {
 	endpoint endpoint
 	tokens   *tokens
 	location *pb.Location
+	// What asks clouds, where bytes go past oaktree.
+	web *http.Client
 	// Why nothing can be asked here.
 	refused error
+}
+
+// whileOpen is a context that also ends with the client, for what goes by other connections than its
+// own.
+func (p *place) whileOpen(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(p.open, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 // opener is a stub's method that answers with a stream.

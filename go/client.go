@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -31,7 +32,7 @@ var serviceConfig string
 // It is safe for concurrent use.
 type Client struct {
 	*Scope
-	close context.CancelFunc
+	close func()
 }
 
 type options struct {
@@ -41,6 +42,7 @@ type options struct {
 	insecure bool
 	tls      *tls.Config
 	dial     []grpc.DialOption
+	web      *http.Client
 }
 
 // An Option says how to connect.
@@ -104,7 +106,16 @@ func Connect(address string, opts ...Option) (*Client, error) {
 	}
 	shown.start(who, conn)
 	open, cancel := context.WithCancel(context.Background())
-	return &Client{newScope(&place{conn: conn, open: open, endpoint: who.where, tokens: shown}), cancel}, nil
+	end := cancel
+	web := given.web
+	if web == nil {
+		web = newWeb()
+		end = func() {
+			cancel()
+			web.CloseIdleConnections()
+		}
+	}
+	return &Client{newScope(&place{conn: conn, open: open, endpoint: who.where, tokens: shown, web: web}), end}, nil
 }
 
 // trusting is the TLS configuration that is given, or the usual one, with the authorities of a file

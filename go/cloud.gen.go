@@ -51,6 +51,12 @@ type Scope struct {
 	// Virtual machines.
 	Servers Servers
 
+	// What objects are stored in.
+	StorageContainers StorageContainers
+
+	// Bytes under a name, in a container.
+	StorageObjects StorageObjects
+
 	// Disks that outlive servers.
 	Volumes Volumes
 }
@@ -69,6 +75,8 @@ func newScope(at *place) *Scope {
 		Networks{at, pb.NewNetworkServiceClient(at.conn)},
 		Ports{at, pb.NewPortServiceClient(at.conn)},
 		Servers{at, pb.NewServerServiceClient(at.conn)},
+		StorageContainers{at, pb.NewStorageContainerServiceClient(at.conn)},
+		StorageObjects{at, pb.NewStorageObjectServiceClient(at.conn)},
 		Volumes{at, pb.NewVolumeServiceClient(at.conn)},
 	}
 }
@@ -260,6 +268,38 @@ func (c Images) Get(ctx context.Context, request *pb.GetImageRequest, opts ...gr
 // bytes are there.
 func (c Images) Create(ctx context.Context, request *pb.CreateImageRequest, opts ...grpc.CallOption) (*pb.Image, error) {
 	response, err := unary(ctx, c.at, c.stub.CreateImage, request, 300*time.Second, opts)
+	return response.GetImage(), err
+}
+
+// Upload makes an image of bytes that follow, and answers when it is READY. The first message says
+// what image and how many bytes, any message may hold some of them, and the last ends them. An
+// image of the same name and bytes that is there already is given as it is, unless
+// `allow_duplicates`. What is broken off, or arrives otherwise than it was sent, leaves no image
+// that could be used. FAILED_PRECONDITION with reason NOT_OFFERED, before any byte, if the cloud
+// takes no such disk format; DATA_LOSS with reason BYTES_DIFFER if what arrived is not what was
+// sent.
+//
+// How many bytes there are need not be said; what is said of them is checked. When oaktree is lost
+// meanwhile, all is sent once more, where the source can be read again. [OnProgress] tells how far
+// it is.
+func (c Images) Upload(ctx context.Context, source Source, request *pb.UploadImageRequest, opts ...grpc.CallOption) (*pb.Image, error) {
+	return upload(ctx, c.at, c.stub.UploadImage, source, request, (*pb.UploadImageResponse).GetImage, opts)
+}
+
+// Download streams the bytes of one image: what they are, the bytes, and their end.
+// FAILED_PRECONDITION if they are not there yet. DATA_LOSS with reason BYTES_DIFFER, at the end, if
+// the cloud gave others than it says it has.
+//
+// When oaktree is lost meanwhile, it goes on where it was. What arrived otherwise than it was sent,
+// or is not what was stored, is an error. [OnProgress] tells how far it is.
+func (c Images) Download(ctx context.Context, target Target, request *pb.DownloadImageRequest, opts ...grpc.CallOption) (*pb.Image, error) {
+	return download(ctx, c.at, c.stub.DownloadImage, target, request, (*pb.DownloadImageResponse).GetImage, opts)
+}
+
+// Fetch makes an image of what the cloud itself fetches from a URL. It stays PENDING until that is
+// done. FAILED_PRECONDITION with reason NOT_OFFERED if the cloud fetches nothing.
+func (c Images) Fetch(ctx context.Context, request *pb.FetchImageRequest, opts ...grpc.CallOption) (*pb.Image, error) {
+	response, err := unary(ctx, c.at, c.stub.FetchImage, request, 60*time.Second, opts)
 	return response.GetImage(), err
 }
 
@@ -567,6 +607,147 @@ func (c Servers) Stop(ctx context.Context, request *pb.StopServerRequest, opts .
 func (c Servers) Reboot(ctx context.Context, request *pb.RebootServerRequest, opts ...grpc.CallOption) (*pb.Server, error) {
 	response, err := unary(ctx, c.at, c.stub.RebootServer, request, 60*time.Second, opts)
 	return response.GetServer(), err
+}
+
+// StorageContainers: what objects are stored in.
+type StorageContainers struct {
+	at   *place
+	stub pb.StorageContainerServiceClient
+}
+
+// List streams the containers of one place, or of every place the caller can see, in batches as
+// they arrive.
+//
+// Each range over it is a call of its own, and leaving the loop ends the call. An error is the last
+// thing it yields: a *[PartialFailure] where places failed, unless [OnFailure] takes them.
+func (c StorageContainers) List(ctx context.Context, request *pb.ListStorageContainersRequest, opts ...grpc.CallOption) iter.Seq2[*pb.StorageContainer, error] {
+	return list(ctx, c.at, c.stub.ListStorageContainers, request, (*pb.ListStorageContainersResponse).GetStorageContainers, opts)
+}
+
+// Get gives one container. NOT_FOUND if there is none.
+func (c StorageContainers) Get(ctx context.Context, request *pb.GetStorageContainerRequest, opts ...grpc.CallOption) (*pb.StorageContainer, error) {
+	response, err := unary(ctx, c.at, c.stub.GetStorageContainer, request, 60*time.Second, opts)
+	return response.GetStorageContainer(), err
+}
+
+// Create makes a container. ALREADY_EXISTS if there is one of that name, unless this very request
+// made it.
+func (c StorageContainers) Create(ctx context.Context, request *pb.CreateStorageContainerRequest, opts ...grpc.CallOption) (*pb.StorageContainer, error) {
+	response, err := unary(ctx, c.at, c.stub.CreateStorageContainer, request, 300*time.Second, opts)
+	return response.GetStorageContainer(), err
+}
+
+// Update changes what is given and leaves the rest alone.
+func (c StorageContainers) Update(ctx context.Context, request *pb.UpdateStorageContainerRequest, opts ...grpc.CallOption) (*pb.StorageContainer, error) {
+	response, err := unary(ctx, c.at, c.stub.UpdateStorageContainer, request, 60*time.Second, opts)
+	return response.GetStorageContainer(), err
+}
+
+// Delete deletes one container. FAILED_PRECONDITION with reason CONFLICT if there are objects in
+// it, or parts of uploads that were broken off; NOT_FOUND if there is none.
+func (c StorageContainers) Delete(ctx context.Context, request *pb.DeleteStorageContainerRequest, opts ...grpc.CallOption) error {
+	_, err := unary(ctx, c.at, c.stub.DeleteStorageContainer, request, 60*time.Second, opts)
+	return err
+}
+
+// StorageObjects: bytes under a name, in a container.
+type StorageObjects struct {
+	at   *place
+	stub pb.StorageObjectServiceClient
+}
+
+// List streams the objects of a container in the order of their names, in batches as they arrive;
+// where several places are asked, each place's in its order. NOT_FOUND if there is no such
+// container.
+//
+// Each range over it is a call of its own, and leaving the loop ends the call. An error is the last
+// thing it yields: a *[PartialFailure] where places failed, unless [OnFailure] takes them.
+func (c StorageObjects) List(ctx context.Context, request *pb.ListStorageObjectsRequest, opts ...grpc.CallOption) iter.Seq2[*pb.StorageObject, error] {
+	return list(ctx, c.at, c.stub.ListStorageObjects, request, (*pb.ListStorageObjectsResponse).GetStorageObjects, opts)
+}
+
+// Get gives what is known of one object. NOT_FOUND if there is none.
+func (c StorageObjects) Get(ctx context.Context, request *pb.GetStorageObjectRequest, opts ...grpc.CallOption) (*pb.StorageObject, error) {
+	response, err := unary(ctx, c.at, c.stub.GetStorageObject, request, 60*time.Second, opts)
+	return response.GetStorageObject(), err
+}
+
+// Update changes what is given and leaves the rest alone.
+func (c StorageObjects) Update(ctx context.Context, request *pb.UpdateStorageObjectRequest, opts ...grpc.CallOption) (*pb.StorageObject, error) {
+	response, err := unary(ctx, c.at, c.stub.UpdateStorageObject, request, 60*time.Second, opts)
+	return response.GetStorageObject(), err
+}
+
+// Delete deletes one object, and the segments it is made of. NOT_FOUND if there is none.
+func (c StorageObjects) Delete(ctx context.Context, request *pb.DeleteStorageObjectRequest, opts ...grpc.CallOption) error {
+	_, err := unary(ctx, c.at, c.stub.DeleteStorageObject, request, 60*time.Second, opts)
+	return err
+}
+
+// DeleteMany deletes many objects of one container, and the segments they are made of: those of the
+// given names, or all whose names begin with the given prefix.
+//
+// The error is a *[PartialFailure] where some of it failed, unless [OnFailure] takes that; the rest
+// is returned all the same.
+func (c StorageObjects) DeleteMany(ctx context.Context, request *pb.DeleteManyStorageObjectsRequest, opts ...grpc.CallOption) ([]*pb.StorageObject, error) {
+	response, err := unary(ctx, c.at, c.stub.DeleteManyStorageObjects, request, 60*time.Second, opts)
+	return response.GetStorageObjects(), err
+}
+
+// Copy copies one object within its place, and answers with the copy. It is of one piece, also
+// where the original is made of segments: FAILED_PRECONDITION with reason NOT_OFFERED for what is
+// too large for that.
+func (c StorageObjects) Copy(ctx context.Context, request *pb.CopyStorageObjectRequest, opts ...grpc.CallOption) (*pb.StorageObject, error) {
+	response, err := unary(ctx, c.at, c.stub.CopyStorageObject, request, 60*time.Second, opts)
+	return response.GetStorageObject(), err
+}
+
+// Upload stores bytes under a name. The first message says which and how many, any message may hold
+// some of them, and the last ends them. What was there under the name stays until all have arrived,
+// and for good if they do not. DATA_LOSS with reason BYTES_DIFFER if what arrived is not what was
+// sent.
+//
+// How many bytes there are need not be said; what is said of them is checked. When oaktree is lost
+// meanwhile, all is sent once more, where the source can be read again. [OnProgress] tells how far
+// it is.
+func (c StorageObjects) Upload(ctx context.Context, source Source, request *pb.UploadStorageObjectRequest, opts ...grpc.CallOption) (*pb.StorageObject, error) {
+	return c.upload(ctx, source, request, opts)
+}
+
+// Download streams the bytes of one object: what they are, the bytes, and their end.
+//
+// When oaktree is lost meanwhile, it goes on where it was. What arrived otherwise than it was sent,
+// or is not what was stored, is an error. [OnProgress] tells how far it is.
+func (c StorageObjects) Download(ctx context.Context, target Target, request *pb.DownloadStorageObjectRequest, opts ...grpc.CallOption) (*pb.StorageObject, error) {
+	return c.download(ctx, target, request, opts)
+}
+
+// PlanUploads tells of each of many files what is to be done so that a container has them: those of
+// a whole directory, some thousand at a time, or one large one. It changes nothing.
+func (c StorageObjects) PlanUploads(ctx context.Context, request *pb.PlanStorageObjectUploadsRequest, opts ...grpc.CallOption) ([]*pb.UploadStep, error) {
+	response, err := unary(ctx, c.at, c.stub.PlanStorageObjectUploads, request, 60*time.Second, opts)
+	return response.GetSteps(), err
+}
+
+// Commit makes one object of the segments that were uploaded for it. What was there under the name
+// stays until then; its own segments are deleted.
+func (c StorageObjects) Commit(ctx context.Context, request *pb.CommitStorageObjectRequest, opts ...grpc.CallOption) (*pb.StorageObject, error) {
+	response, err := unary(ctx, c.at, c.stub.CommitStorageObject, request, 60*time.Second, opts)
+	return response.GetStorageObject(), err
+}
+
+// AbortUploads deletes what is left of uploads that were broken off and not resumed.
+func (c StorageObjects) AbortUploads(ctx context.Context, request *pb.AbortStorageObjectUploadsRequest, opts ...grpc.CallOption) (int64, error) {
+	response, err := unary(ctx, c.at, c.stub.AbortStorageObjectUploads, request, 60*time.Second, opts)
+	return response.GetSegmentCount(), err
+}
+
+// Sign gives a ticket to upload or download the objects whose names begin with a prefix, straight
+// to or from the cloud: to whoever has it, until it expires. FAILED_PRECONDITION with reason
+// NOT_OFFERED where the cloud knows no such thing.
+func (c StorageObjects) Sign(ctx context.Context, request *pb.SignStorageObjectsRequest, opts ...grpc.CallOption) (*pb.Ticket, error) {
+	response, err := unary(ctx, c.at, c.stub.SignStorageObjects, request, 60*time.Second, opts)
+	return response.GetTicket(), err
 }
 
 // Volumes: disks that outlive servers.

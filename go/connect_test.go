@@ -47,7 +47,7 @@ func TestAddresses(t *testing.T) {
 		{"https://localhost:50051/", "dns:///localhost:50051", true},
 		{"http://oaktree.example.com:80", "dns:///oaktree.example.com:80", false},
 	} {
-		target, secure, err := oaktree.Target(one.address, false, false)
+		target, secure, err := oaktree.Dialed(one.address, false, false)
 		fine(t, err)
 		same(t, target, one.target)
 		if secure != one.secure {
@@ -57,11 +57,11 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestPlaintextCanBeAskedForAndSoCanTLS(t *testing.T) {
-	_, secure, err := oaktree.Target("192.0.2.1:1", true, false)
+	_, secure, err := oaktree.Dialed("192.0.2.1:1", true, false)
 	fine(t, err)
 	same(t, secure, false)
 	for _, address := range []string{"localhost:1", "unix:/run/s"} {
-		_, secure, err := oaktree.Target(address, false, true)
+		_, secure, err := oaktree.Dialed(address, false, true)
 		fine(t, err)
 		same(t, secure, true)
 	}

@@ -25,8 +25,19 @@ func (l *Losses) Lose(lasted time.Duration) time.Duration {
 	return l.pause()
 }
 
-// Target is where an address leads, and whether in the clear or by TLS.
-func Target(address string, insecure, hasTLS bool) (string, bool, error) {
+// SetDirectBytes changes from how many bytes on they go straight, until the function that it gives is
+// called.
+func SetDirectBytes(count int64) func() {
+	before := directBytes
+	directBytes = count
+	return func() { directBytes = before }
+}
+
+// Quoted is a name as it stands in a URL.
+func Quoted(name string) string { return quoted(name) }
+
+// Dialed is where an address leads, and whether in the clear or by TLS.
+func Dialed(address string, insecure, hasTLS bool) (string, bool, error) {
 	where, err := parseAddress(address, insecure, hasTLS)
 	return where.target, where.isSecure, err
 }

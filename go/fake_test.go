@@ -37,6 +37,8 @@ type answer struct {
 	endless bool
 	// Chooses by the request what to play in the place of all this.
 	choose func(proto.Message) answer
+	// Answers by itself, in the place of all this, after the first message.
+	serve func(grpc.ServerStream, proto.Message) error
 }
 
 // call is what the server saw of one.
@@ -121,6 +123,9 @@ func (f *fake) handle(_ any, stream grpc.ServerStream) error {
 		seen.left = time.Until(deadline)
 	}
 	play := f.next(string(method.Name()), seen)
+	if play.serve != nil {
+		return play.serve(stream, seen.request)
+	}
 	if play.until != nil {
 		select {
 		case <-play.until:

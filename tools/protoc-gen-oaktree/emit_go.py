@@ -15,6 +15,8 @@ from messages import Field, pascal
 from model import Model, Rpc, Service
 
 WIDTH = 100
+# Where the bytes of these come from, and go to.
+ENDS = {"Upload": "source", "Download": "target"}
 SCALARS = {"double": "float64", "float": "float32", "bytes": "[]byte"}
 
 BEYOND = {
@@ -31,6 +33,15 @@ BEYOND = {
         "Each range over it is a call of its own, and leaving the loop ends the call. When oaktree"
         " is lost, that is an event of kind [EventFailed], and the watch goes on with an"
         " [EventReset] as soon as it is back. An error is the last thing it yields."
+    ),
+    "Upload": (
+        "How many bytes there are need not be said; what is said of them is checked. When oaktree"
+        " is lost meanwhile, all is sent once more, where the source can be read again."
+        " [OnProgress] tells how far it is."
+    ),
+    "Download": (
+        "When oaktree is lost meanwhile, it goes on where it was. What arrived otherwise than it"
+        " was sent, or is not what was stored, is an error. [OnProgress] tells how far it is."
     ),
 }
 PARTIAL = (
@@ -127,6 +138,15 @@ def _method(rpc: Rpc) -> Iterator[str]:
         states = f"{name}States"
         yield from _function(rpc, states, told, f"iter.Seq2[{kind}, error]")
         yield f"\treturn states({', '.join([*arguments, getter, 'opts'])})"
+    elif rpc.verb in ENDS:
+        end = ENDS[rpc.verb]
+        yield from _function(rpc, name, told, f"({kind}, error)", f"{end} {pascal(end)}, ")
+        if any(one.verb == "Sign" for one in rpc.service.rpcs):
+            # How such things go straight to the cloud is more than one call.
+            yield f"\treturn c.{rpc.verb.lower()}(ctx, {end}, request, opts)"
+        else:
+            given = ["ctx", "c.at", f"c.stub.{rpc.name}", end, "request", getter, "opts"]
+            yield f"\treturn {rpc.verb.lower()}({', '.join(given)})"
     else:
         yield from _unary(rpc, name, told, kind, arguments)
     yield "}"
@@ -152,10 +172,10 @@ def _unary(rpc: Rpc, name: str, told: str, kind: str, arguments: list[str]) -> I
         yield f"\treturn {call}"
 
 
-def _function(rpc: Rpc, name: str, about: str, returned: str) -> Iterator[str]:
-    """The comment of a method and its first line."""
+def _function(rpc: Rpc, name: str, about: str, returned: str, first: str = "") -> Iterator[str]:
+    """The comment of a method and its first line; `first` is a parameter before the request."""
     yield from _comment(f"{name} {_lowered(about)}")
-    request = f"request *pb.{rpc.request.name}"
+    request = f"{first}request *pb.{rpc.request.name}"
     parameters = f"ctx context.Context, {request}, opts ...grpc.CallOption"
     yield f"func (c {rpc.service.plural}) {name}({parameters}) {returned} {{"
 

@@ -32,9 +32,9 @@ def may_retry(rpc: Rpc) -> bool:
     """Whether sending the call twice does no more than sending it once.
 
     A Create is known by its request id; another change may have been followed by somebody else's
-    before it is sent again.
+    before it is sent again. A Download is begun again by the client itself, where it broke off.
     """
-    return rpc.is_read or rpc.verb == "Create"
+    return (rpc.is_read and rpc.verb != "Download") or rpc.verb == "Create"
 
 
 def service_config(model: Model, *, streams: bool = False) -> str:

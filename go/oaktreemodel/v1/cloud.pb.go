@@ -278,7 +278,9 @@ type Capabilities struct {
 	// Every service in the catalog, sorted by type.
 	Services []*ServiceCapabilities `protobuf:"bytes,20,rep,name=services,proto3" json:"services,omitempty"`
 	// The project's quotas and their use. Absent when they could not be read.
-	Limits        *Limits `protobuf:"bytes,21,opt,name=limits,proto3" json:"limits,omitempty"`
+	Limits *Limits `protobuf:"bytes,21,opt,name=limits,proto3" json:"limits,omitempty"`
+	// Of the object storage service. Absent: the region has none.
+	ObjectStorage *ObjectStorageCapabilities `protobuf:"bytes,22,opt,name=object_storage,json=objectStorage,proto3" json:"object_storage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +360,13 @@ func (x *Capabilities) GetServices() []*ServiceCapabilities {
 func (x *Capabilities) GetLimits() *Limits {
 	if x != nil {
 		return x.Limits
+	}
+	return nil
+}
+
+func (x *Capabilities) GetObjectStorage() *ObjectStorageCapabilities {
+	if x != nil {
+		return x.ObjectStorage
 	}
 	return nil
 }
@@ -756,6 +765,171 @@ func (x *VolumeCapabilities) GetAvailabilityZones() []string {
 	return nil
 }
 
+// What the object storage service takes and does. Limits are what it comes with where the cloud does
+// not tell its own.
+type ObjectStorageCapabilities struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many bytes an object in one piece, or a segment, may have.
+	MaxObjectSizeBytes int64 `protobuf:"varint,1,opt,name=max_object_size_bytes,json=maxObjectSizeBytes,proto3" json:"max_object_size_bytes,omitempty"`
+	// How many segments an object may have. 0: it is of one piece.
+	MaxSegmentCount int32 `protobuf:"varint,2,opt,name=max_segment_count,json=maxSegmentCount,proto3" json:"max_segment_count,omitempty"`
+	// How many bytes a segment but the last needs to have.
+	MinSegmentSizeBytes int64 `protobuf:"varint,3,opt,name=min_segment_size_bytes,json=minSegmentSizeBytes,proto3" json:"min_segment_size_bytes,omitempty"`
+	// Whether it gives tickets by URLs that are signed.
+	HasSignedUrls bool `protobuf:"varint,4,opt,name=has_signed_urls,json=hasSignedUrls,proto3" json:"has_signed_urls,omitempty"`
+	// Whether many objects are deleted by one of its requests.
+	HasBulkDelete bool `protobuf:"varint,5,opt,name=has_bulk_delete,json=hasBulkDelete,proto3" json:"has_bulk_delete,omitempty"`
+	// Whether it holds containers to quotas. True, too, where the cloud does not tell.
+	HasContainerQuotas bool `protobuf:"varint,6,opt,name=has_container_quotas,json=hasContainerQuotas,proto3" json:"has_container_quotas,omitempty"`
+	// How many objects or containers one page of its lists has at most.
+	MaxListingCount int32 `protobuf:"varint,7,opt,name=max_listing_count,json=maxListingCount,proto3" json:"max_listing_count,omitempty"`
+	// How many bytes of UTF-8 a container's name may have.
+	MaxContainerNameSizeBytes int32 `protobuf:"varint,8,opt,name=max_container_name_size_bytes,json=maxContainerNameSizeBytes,proto3" json:"max_container_name_size_bytes,omitempty"`
+	// How many bytes of UTF-8 an object's name may have.
+	MaxObjectNameSizeBytes int32 `protobuf:"varint,9,opt,name=max_object_name_size_bytes,json=maxObjectNameSizeBytes,proto3" json:"max_object_name_size_bytes,omitempty"`
+	// How many keys of metadata a container or an object may have.
+	MaxMetadataCount int32 `protobuf:"varint,10,opt,name=max_metadata_count,json=maxMetadataCount,proto3" json:"max_metadata_count,omitempty"`
+	// How many bytes all its keys and values may have together.
+	MaxMetadataSizeBytes int32 `protobuf:"varint,11,opt,name=max_metadata_size_bytes,json=maxMetadataSizeBytes,proto3" json:"max_metadata_size_bytes,omitempty"`
+	// How many bytes a key may have.
+	MaxMetadataKeySizeBytes int32 `protobuf:"varint,12,opt,name=max_metadata_key_size_bytes,json=maxMetadataKeySizeBytes,proto3" json:"max_metadata_key_size_bytes,omitempty"`
+	// How many bytes of UTF-8 a value may have.
+	MaxMetadataValueSizeBytes int32 `protobuf:"varint,13,opt,name=max_metadata_value_size_bytes,json=maxMetadataValueSizeBytes,proto3" json:"max_metadata_value_size_bytes,omitempty"`
+	// The policies that a container's objects can be stored by, the one that is taken unless another
+	// is asked for first. Empty: the cloud does not tell.
+	StoragePolicies []string `protobuf:"bytes,14,rep,name=storage_policies,json=storagePolicies,proto3" json:"storage_policies,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ObjectStorageCapabilities) Reset() {
+	*x = ObjectStorageCapabilities{}
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ObjectStorageCapabilities) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ObjectStorageCapabilities) ProtoMessage() {}
+
+func (x *ObjectStorageCapabilities) ProtoReflect() protoreflect.Message {
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ObjectStorageCapabilities.ProtoReflect.Descriptor instead.
+func (*ObjectStorageCapabilities) Descriptor() ([]byte, []int) {
+	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ObjectStorageCapabilities) GetMaxObjectSizeBytes() int64 {
+	if x != nil {
+		return x.MaxObjectSizeBytes
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetMaxSegmentCount() int32 {
+	if x != nil {
+		return x.MaxSegmentCount
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetMinSegmentSizeBytes() int64 {
+	if x != nil {
+		return x.MinSegmentSizeBytes
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetHasSignedUrls() bool {
+	if x != nil {
+		return x.HasSignedUrls
+	}
+	return false
+}
+
+func (x *ObjectStorageCapabilities) GetHasBulkDelete() bool {
+	if x != nil {
+		return x.HasBulkDelete
+	}
+	return false
+}
+
+func (x *ObjectStorageCapabilities) GetHasContainerQuotas() bool {
+	if x != nil {
+		return x.HasContainerQuotas
+	}
+	return false
+}
+
+func (x *ObjectStorageCapabilities) GetMaxListingCount() int32 {
+	if x != nil {
+		return x.MaxListingCount
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetMaxContainerNameSizeBytes() int32 {
+	if x != nil {
+		return x.MaxContainerNameSizeBytes
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetMaxObjectNameSizeBytes() int32 {
+	if x != nil {
+		return x.MaxObjectNameSizeBytes
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetMaxMetadataCount() int32 {
+	if x != nil {
+		return x.MaxMetadataCount
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetMaxMetadataSizeBytes() int32 {
+	if x != nil {
+		return x.MaxMetadataSizeBytes
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetMaxMetadataKeySizeBytes() int32 {
+	if x != nil {
+		return x.MaxMetadataKeySizeBytes
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetMaxMetadataValueSizeBytes() int32 {
+	if x != nil {
+		return x.MaxMetadataValueSizeBytes
+	}
+	return 0
+}
+
+func (x *ObjectStorageCapabilities) GetStoragePolicies() []string {
+	if x != nil {
+		return x.StoragePolicies
+	}
+	return nil
+}
+
 // Which clouds to list.
 type ListCloudsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -772,7 +946,7 @@ type ListCloudsRequest struct {
 
 func (x *ListCloudsRequest) Reset() {
 	*x = ListCloudsRequest{}
-	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[9]
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -784,7 +958,7 @@ func (x *ListCloudsRequest) String() string {
 func (*ListCloudsRequest) ProtoMessage() {}
 
 func (x *ListCloudsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[9]
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -797,7 +971,7 @@ func (x *ListCloudsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCloudsRequest.ProtoReflect.Descriptor instead.
 func (*ListCloudsRequest) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{9}
+	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListCloudsRequest) GetLocation() *Location {
@@ -836,7 +1010,7 @@ type ListCloudsResponse struct {
 
 func (x *ListCloudsResponse) Reset() {
 	*x = ListCloudsResponse{}
-	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[10]
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +1022,7 @@ func (x *ListCloudsResponse) String() string {
 func (*ListCloudsResponse) ProtoMessage() {}
 
 func (x *ListCloudsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[10]
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +1035,7 @@ func (x *ListCloudsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCloudsResponse.ProtoReflect.Descriptor instead.
 func (*ListCloudsResponse) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{10}
+	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListCloudsResponse) GetClouds() []*Cloud {
@@ -899,7 +1073,7 @@ type GetCapabilitiesRequest struct {
 
 func (x *GetCapabilitiesRequest) Reset() {
 	*x = GetCapabilitiesRequest{}
-	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[11]
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1085,7 @@ func (x *GetCapabilitiesRequest) String() string {
 func (*GetCapabilitiesRequest) ProtoMessage() {}
 
 func (x *GetCapabilitiesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[11]
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1098,7 @@ func (x *GetCapabilitiesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCapabilitiesRequest.ProtoReflect.Descriptor instead.
 func (*GetCapabilitiesRequest) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{11}
+	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetCapabilitiesRequest) GetLocation() *Location {
@@ -954,7 +1128,7 @@ type GetCapabilitiesResponse struct {
 
 func (x *GetCapabilitiesResponse) Reset() {
 	*x = GetCapabilitiesResponse{}
-	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[12]
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1140,7 @@ func (x *GetCapabilitiesResponse) String() string {
 func (*GetCapabilitiesResponse) ProtoMessage() {}
 
 func (x *GetCapabilitiesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[12]
+	mi := &file_oaktreemodel_v1_cloud_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1153,7 @@ func (x *GetCapabilitiesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCapabilitiesResponse.ProtoReflect.Descriptor instead.
 func (*GetCapabilitiesResponse) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{12}
+	return file_oaktreemodel_v1_cloud_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetCapabilitiesResponse) GetCapabilities() *Capabilities {
@@ -1018,7 +1192,7 @@ const file_oaktreemodel_v1_cloud_proto_rawDesc = "" +
 	"\rCloudEndpoint\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
-	"\x03url\x18\x03 \x01(\tR\x03url\"\xaf\x03\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\x82\x04\n" +
 	"\fCapabilities\x125\n" +
 	"\blocation\x18\x01 \x01(\v2\x19.oaktreemodel.v1.LocationR\blocation\x12>\n" +
 	"\acompute\x18\x10 \x01(\v2$.oaktreemodel.v1.ComputeCapabilitiesR\acompute\x128\n" +
@@ -1026,7 +1200,8 @@ const file_oaktreemodel_v1_cloud_proto_rawDesc = "" +
 	"\anetwork\x18\x12 \x01(\v2$.oaktreemodel.v1.NetworkCapabilitiesR\anetwork\x12;\n" +
 	"\x06volume\x18\x13 \x01(\v2#.oaktreemodel.v1.VolumeCapabilitiesR\x06volume\x12@\n" +
 	"\bservices\x18\x14 \x03(\v2$.oaktreemodel.v1.ServiceCapabilitiesR\bservices\x12/\n" +
-	"\x06limits\x18\x15 \x01(\v2\x17.oaktreemodel.v1.LimitsR\x06limits\"\xa0\x01\n" +
+	"\x06limits\x18\x15 \x01(\v2\x17.oaktreemodel.v1.LimitsR\x06limits\x12Q\n" +
+	"\x0eobject_storage\x18\x16 \x01(\v2*.oaktreemodel.v1.ObjectStorageCapabilitiesR\robjectStorage\"\xa0\x01\n" +
 	"\x13ServiceCapabilities\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x1f\n" +
 	"\vapi_version\x18\x02 \x01(\tR\n" +
@@ -1057,7 +1232,23 @@ const file_oaktreemodel_v1_cloud_proto_rawDesc = "" +
 	"extensions\x18\t \x03(\tR\n" +
 	"extensions\"C\n" +
 	"\x12VolumeCapabilities\x12-\n" +
-	"\x12availability_zones\x18\x01 \x03(\tR\x11availabilityZones\"\xad\x01\n" +
+	"\x12availability_zones\x18\x01 \x03(\tR\x11availabilityZones\"\xeb\x05\n" +
+	"\x19ObjectStorageCapabilities\x121\n" +
+	"\x15max_object_size_bytes\x18\x01 \x01(\x03R\x12maxObjectSizeBytes\x12*\n" +
+	"\x11max_segment_count\x18\x02 \x01(\x05R\x0fmaxSegmentCount\x123\n" +
+	"\x16min_segment_size_bytes\x18\x03 \x01(\x03R\x13minSegmentSizeBytes\x12&\n" +
+	"\x0fhas_signed_urls\x18\x04 \x01(\bR\rhasSignedUrls\x12&\n" +
+	"\x0fhas_bulk_delete\x18\x05 \x01(\bR\rhasBulkDelete\x120\n" +
+	"\x14has_container_quotas\x18\x06 \x01(\bR\x12hasContainerQuotas\x12*\n" +
+	"\x11max_listing_count\x18\a \x01(\x05R\x0fmaxListingCount\x12@\n" +
+	"\x1dmax_container_name_size_bytes\x18\b \x01(\x05R\x19maxContainerNameSizeBytes\x12:\n" +
+	"\x1amax_object_name_size_bytes\x18\t \x01(\x05R\x16maxObjectNameSizeBytes\x12,\n" +
+	"\x12max_metadata_count\x18\n" +
+	" \x01(\x05R\x10maxMetadataCount\x125\n" +
+	"\x17max_metadata_size_bytes\x18\v \x01(\x05R\x14maxMetadataSizeBytes\x12<\n" +
+	"\x1bmax_metadata_key_size_bytes\x18\f \x01(\x05R\x17maxMetadataKeySizeBytes\x12@\n" +
+	"\x1dmax_metadata_value_size_bytes\x18\r \x01(\x05R\x19maxMetadataValueSizeBytes\x12)\n" +
+	"\x10storage_policies\x18\x0e \x03(\tR\x0fstoragePolicies\"\xad\x01\n" +
 	"\x11ListCloudsRequest\x125\n" +
 	"\blocation\x18\x01 \x01(\v2\x19.oaktreemodel.v1.LocationR\blocation\x122\n" +
 	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12-\n" +
@@ -1091,67 +1282,69 @@ func file_oaktreemodel_v1_cloud_proto_rawDescGZIP() []byte {
 	return file_oaktreemodel_v1_cloud_proto_rawDescData
 }
 
-var file_oaktreemodel_v1_cloud_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_oaktreemodel_v1_cloud_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_oaktreemodel_v1_cloud_proto_goTypes = []any{
-	(*Cloud)(nil),                   // 0: oaktreemodel.v1.Cloud
-	(*CloudRegion)(nil),             // 1: oaktreemodel.v1.CloudRegion
-	(*CloudEndpoint)(nil),           // 2: oaktreemodel.v1.CloudEndpoint
-	(*Capabilities)(nil),            // 3: oaktreemodel.v1.Capabilities
-	(*ServiceCapabilities)(nil),     // 4: oaktreemodel.v1.ServiceCapabilities
-	(*ComputeCapabilities)(nil),     // 5: oaktreemodel.v1.ComputeCapabilities
-	(*ImageCapabilities)(nil),       // 6: oaktreemodel.v1.ImageCapabilities
-	(*NetworkCapabilities)(nil),     // 7: oaktreemodel.v1.NetworkCapabilities
-	(*VolumeCapabilities)(nil),      // 8: oaktreemodel.v1.VolumeCapabilities
-	(*ListCloudsRequest)(nil),       // 9: oaktreemodel.v1.ListCloudsRequest
-	(*ListCloudsResponse)(nil),      // 10: oaktreemodel.v1.ListCloudsResponse
-	(*GetCapabilitiesRequest)(nil),  // 11: oaktreemodel.v1.GetCapabilitiesRequest
-	(*GetCapabilitiesResponse)(nil), // 12: oaktreemodel.v1.GetCapabilitiesResponse
-	(*Location)(nil),                // 13: oaktreemodel.v1.Location
-	(State)(0),                      // 14: oaktreemodel.v1.State
-	(*status.Status)(nil),           // 15: google.rpc.Status
-	(*Limits)(nil),                  // 16: oaktreemodel.v1.Limits
-	(*Reference)(nil),               // 17: oaktreemodel.v1.Reference
-	(*durationpb.Duration)(nil),     // 18: google.protobuf.Duration
-	(*Filter)(nil),                  // 19: oaktreemodel.v1.Filter
-	(*Failure)(nil),                 // 20: oaktreemodel.v1.Failure
-	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
+	(*Cloud)(nil),                     // 0: oaktreemodel.v1.Cloud
+	(*CloudRegion)(nil),               // 1: oaktreemodel.v1.CloudRegion
+	(*CloudEndpoint)(nil),             // 2: oaktreemodel.v1.CloudEndpoint
+	(*Capabilities)(nil),              // 3: oaktreemodel.v1.Capabilities
+	(*ServiceCapabilities)(nil),       // 4: oaktreemodel.v1.ServiceCapabilities
+	(*ComputeCapabilities)(nil),       // 5: oaktreemodel.v1.ComputeCapabilities
+	(*ImageCapabilities)(nil),         // 6: oaktreemodel.v1.ImageCapabilities
+	(*NetworkCapabilities)(nil),       // 7: oaktreemodel.v1.NetworkCapabilities
+	(*VolumeCapabilities)(nil),        // 8: oaktreemodel.v1.VolumeCapabilities
+	(*ObjectStorageCapabilities)(nil), // 9: oaktreemodel.v1.ObjectStorageCapabilities
+	(*ListCloudsRequest)(nil),         // 10: oaktreemodel.v1.ListCloudsRequest
+	(*ListCloudsResponse)(nil),        // 11: oaktreemodel.v1.ListCloudsResponse
+	(*GetCapabilitiesRequest)(nil),    // 12: oaktreemodel.v1.GetCapabilitiesRequest
+	(*GetCapabilitiesResponse)(nil),   // 13: oaktreemodel.v1.GetCapabilitiesResponse
+	(*Location)(nil),                  // 14: oaktreemodel.v1.Location
+	(State)(0),                        // 15: oaktreemodel.v1.State
+	(*status.Status)(nil),             // 16: google.rpc.Status
+	(*Limits)(nil),                    // 17: oaktreemodel.v1.Limits
+	(*Reference)(nil),                 // 18: oaktreemodel.v1.Reference
+	(*durationpb.Duration)(nil),       // 19: google.protobuf.Duration
+	(*Filter)(nil),                    // 20: oaktreemodel.v1.Filter
+	(*Failure)(nil),                   // 21: oaktreemodel.v1.Failure
+	(*timestamppb.Timestamp)(nil),     // 22: google.protobuf.Timestamp
 }
 var file_oaktreemodel_v1_cloud_proto_depIdxs = []int32{
-	13, // 0: oaktreemodel.v1.Cloud.location:type_name -> oaktreemodel.v1.Location
-	14, // 1: oaktreemodel.v1.Cloud.state:type_name -> oaktreemodel.v1.State
+	14, // 0: oaktreemodel.v1.Cloud.location:type_name -> oaktreemodel.v1.Location
+	15, // 1: oaktreemodel.v1.Cloud.state:type_name -> oaktreemodel.v1.State
 	1,  // 2: oaktreemodel.v1.Cloud.regions:type_name -> oaktreemodel.v1.CloudRegion
-	15, // 3: oaktreemodel.v1.CloudRegion.failure:type_name -> google.rpc.Status
+	16, // 3: oaktreemodel.v1.CloudRegion.failure:type_name -> google.rpc.Status
 	2,  // 4: oaktreemodel.v1.CloudRegion.services:type_name -> oaktreemodel.v1.CloudEndpoint
-	13, // 5: oaktreemodel.v1.Capabilities.location:type_name -> oaktreemodel.v1.Location
+	14, // 5: oaktreemodel.v1.Capabilities.location:type_name -> oaktreemodel.v1.Location
 	5,  // 6: oaktreemodel.v1.Capabilities.compute:type_name -> oaktreemodel.v1.ComputeCapabilities
 	6,  // 7: oaktreemodel.v1.Capabilities.image:type_name -> oaktreemodel.v1.ImageCapabilities
 	7,  // 8: oaktreemodel.v1.Capabilities.network:type_name -> oaktreemodel.v1.NetworkCapabilities
 	8,  // 9: oaktreemodel.v1.Capabilities.volume:type_name -> oaktreemodel.v1.VolumeCapabilities
 	4,  // 10: oaktreemodel.v1.Capabilities.services:type_name -> oaktreemodel.v1.ServiceCapabilities
-	16, // 11: oaktreemodel.v1.Capabilities.limits:type_name -> oaktreemodel.v1.Limits
-	17, // 12: oaktreemodel.v1.NetworkCapabilities.external_networks:type_name -> oaktreemodel.v1.Reference
-	17, // 13: oaktreemodel.v1.NetworkCapabilities.internal_networks:type_name -> oaktreemodel.v1.Reference
-	17, // 14: oaktreemodel.v1.NetworkCapabilities.default_network:type_name -> oaktreemodel.v1.Reference
-	17, // 15: oaktreemodel.v1.NetworkCapabilities.floating_network:type_name -> oaktreemodel.v1.Reference
-	13, // 16: oaktreemodel.v1.ListCloudsRequest.location:type_name -> oaktreemodel.v1.Location
-	18, // 17: oaktreemodel.v1.ListCloudsRequest.max_age:type_name -> google.protobuf.Duration
-	19, // 18: oaktreemodel.v1.ListCloudsRequest.where:type_name -> oaktreemodel.v1.Filter
-	0,  // 19: oaktreemodel.v1.ListCloudsResponse.clouds:type_name -> oaktreemodel.v1.Cloud
-	20, // 20: oaktreemodel.v1.ListCloudsResponse.failures:type_name -> oaktreemodel.v1.Failure
-	21, // 21: oaktreemodel.v1.ListCloudsResponse.as_of:type_name -> google.protobuf.Timestamp
-	13, // 22: oaktreemodel.v1.GetCapabilitiesRequest.location:type_name -> oaktreemodel.v1.Location
-	18, // 23: oaktreemodel.v1.GetCapabilitiesRequest.max_age:type_name -> google.protobuf.Duration
-	3,  // 24: oaktreemodel.v1.GetCapabilitiesResponse.capabilities:type_name -> oaktreemodel.v1.Capabilities
-	21, // 25: oaktreemodel.v1.GetCapabilitiesResponse.as_of:type_name -> google.protobuf.Timestamp
-	9,  // 26: oaktreemodel.v1.CloudService.ListClouds:input_type -> oaktreemodel.v1.ListCloudsRequest
-	11, // 27: oaktreemodel.v1.CloudService.GetCapabilities:input_type -> oaktreemodel.v1.GetCapabilitiesRequest
-	10, // 28: oaktreemodel.v1.CloudService.ListClouds:output_type -> oaktreemodel.v1.ListCloudsResponse
-	12, // 29: oaktreemodel.v1.CloudService.GetCapabilities:output_type -> oaktreemodel.v1.GetCapabilitiesResponse
-	28, // [28:30] is the sub-list for method output_type
-	26, // [26:28] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	17, // 11: oaktreemodel.v1.Capabilities.limits:type_name -> oaktreemodel.v1.Limits
+	9,  // 12: oaktreemodel.v1.Capabilities.object_storage:type_name -> oaktreemodel.v1.ObjectStorageCapabilities
+	18, // 13: oaktreemodel.v1.NetworkCapabilities.external_networks:type_name -> oaktreemodel.v1.Reference
+	18, // 14: oaktreemodel.v1.NetworkCapabilities.internal_networks:type_name -> oaktreemodel.v1.Reference
+	18, // 15: oaktreemodel.v1.NetworkCapabilities.default_network:type_name -> oaktreemodel.v1.Reference
+	18, // 16: oaktreemodel.v1.NetworkCapabilities.floating_network:type_name -> oaktreemodel.v1.Reference
+	14, // 17: oaktreemodel.v1.ListCloudsRequest.location:type_name -> oaktreemodel.v1.Location
+	19, // 18: oaktreemodel.v1.ListCloudsRequest.max_age:type_name -> google.protobuf.Duration
+	20, // 19: oaktreemodel.v1.ListCloudsRequest.where:type_name -> oaktreemodel.v1.Filter
+	0,  // 20: oaktreemodel.v1.ListCloudsResponse.clouds:type_name -> oaktreemodel.v1.Cloud
+	21, // 21: oaktreemodel.v1.ListCloudsResponse.failures:type_name -> oaktreemodel.v1.Failure
+	22, // 22: oaktreemodel.v1.ListCloudsResponse.as_of:type_name -> google.protobuf.Timestamp
+	14, // 23: oaktreemodel.v1.GetCapabilitiesRequest.location:type_name -> oaktreemodel.v1.Location
+	19, // 24: oaktreemodel.v1.GetCapabilitiesRequest.max_age:type_name -> google.protobuf.Duration
+	3,  // 25: oaktreemodel.v1.GetCapabilitiesResponse.capabilities:type_name -> oaktreemodel.v1.Capabilities
+	22, // 26: oaktreemodel.v1.GetCapabilitiesResponse.as_of:type_name -> google.protobuf.Timestamp
+	10, // 27: oaktreemodel.v1.CloudService.ListClouds:input_type -> oaktreemodel.v1.ListCloudsRequest
+	12, // 28: oaktreemodel.v1.CloudService.GetCapabilities:input_type -> oaktreemodel.v1.GetCapabilitiesRequest
+	11, // 29: oaktreemodel.v1.CloudService.ListClouds:output_type -> oaktreemodel.v1.ListCloudsResponse
+	13, // 30: oaktreemodel.v1.CloudService.GetCapabilities:output_type -> oaktreemodel.v1.GetCapabilitiesResponse
+	29, // [29:31] is the sub-list for method output_type
+	27, // [27:29] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_oaktreemodel_v1_cloud_proto_init() }
@@ -1170,7 +1363,7 @@ func file_oaktreemodel_v1_cloud_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oaktreemodel_v1_cloud_proto_rawDesc), len(file_oaktreemodel_v1_cloud_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

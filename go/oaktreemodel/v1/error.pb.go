@@ -85,6 +85,10 @@ const (
 	Reason_REASON_INTERNAL Reason = 26
 	// The caller did not show who it is, or what it showed is not valid.
 	Reason_REASON_UNAUTHENTICATED Reason = 27
+	// What arrived is not what was sent: fewer bytes, or others. Nothing of it is left.
+	Reason_REASON_BYTES_DIFFER Reason = 28
+	// The bytes are no longer those that a download began with.
+	Reason_REASON_CONTENT_CHANGED Reason = 29
 )
 
 // Enum value maps for Reason.
@@ -118,6 +122,8 @@ var (
 		25: "REASON_SHUTTING_DOWN",
 		26: "REASON_INTERNAL",
 		27: "REASON_UNAUTHENTICATED",
+		28: "REASON_BYTES_DIFFER",
+		29: "REASON_CONTENT_CHANGED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":           0,
@@ -148,6 +154,8 @@ var (
 		"REASON_SHUTTING_DOWN":         25,
 		"REASON_INTERNAL":              26,
 		"REASON_UNAUTHENTICATED":       27,
+		"REASON_BYTES_DIFFER":          28,
+		"REASON_CONTENT_CHANGED":       29,
 	}
 )
 
@@ -323,7 +331,7 @@ const file_oaktreemodel_v1_error_proto_rawDesc = "" +
 	"\x05_usedB\x06\n" +
 	"\x04_maxB\f\n" +
 	"\n" +
-	"_requested*\xf7\x05\n" +
+	"_requested*\xac\x06\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_UNKNOWN_FIELD\x10\x01\x12\x1b\n" +
@@ -353,7 +361,9 @@ const file_oaktreemodel_v1_error_proto_rawDesc = "" +
 	"\x18REASON_DEADLINE_EXCEEDED\x10\x18\x12\x18\n" +
 	"\x14REASON_SHUTTING_DOWN\x10\x19\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x1a\x12\x1a\n" +
-	"\x16REASON_UNAUTHENTICATED\x10\x1bB}\n" +
+	"\x16REASON_UNAUTHENTICATED\x10\x1b\x12\x17\n" +
+	"\x13REASON_BYTES_DIFFER\x10\x1c\x12\x1a\n" +
+	"\x16REASON_CONTENT_CHANGED\x10\x1dB}\n" +
 	"\x1dorg.openstack.oaktreemodel.v1P\x01Z?opendev.org/openstack/oaktree/go/oaktreemodel/v1;oaktreemodelv1\xaa\x02\n" +
 	"Oaktree.V1\xea\x02\vOaktree::V1b\x06proto3"
 

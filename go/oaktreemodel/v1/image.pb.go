@@ -1043,6 +1043,619 @@ func (x *CreateImageResponse) GetImage() *Image {
 	return nil
 }
 
+// What image to make of which bytes. All but `chunk` and `finish` is read in the first message only.
+type UploadImageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where to make it. Empty: the only cloud, or the default one.
+	Location *Location `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
+	// A UUID that names this change, so that sending it twice changes once. Empty: never the same as
+	// another.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What bytes follow. Needed.
+	Content *UploadContent `protobuf:"bytes,11,opt,name=content,proto3" json:"content,omitempty"`
+	// The next of them, at most 1 MiB less 64 KiB at a time.
+	Chunk []byte `protobuf:"bytes,12,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	// That they are all sent.
+	Finish *UploadFinish `protobuf:"bytes,13,opt,name=finish,proto3" json:"finish,omitempty"`
+	// Whether the caller could send them straight to the cloud, if it is given a ticket. It may send
+	// them here all the same.
+	AcceptsTicket bool `protobuf:"varint,15,opt,name=accepts_ticket,json=acceptsTicket,proto3" json:"accepts_ticket,omitempty"`
+	// Its name. Needed.
+	Name string `protobuf:"bytes,16,opt,name=name,proto3" json:"name,omitempty"`
+	// How the disk is laid out. Empty: as the bytes themselves say.
+	DiskFormat string `protobuf:"bytes,17,opt,name=disk_format,json=diskFormat,proto3" json:"disk_format,omitempty"`
+	// What the disk is wrapped in. Empty: bare.
+	ContainerFormat string `protobuf:"bytes,18,opt,name=container_format,json=containerFormat,proto3" json:"container_format,omitempty"`
+	// Who sees it: private, shared, community or public. Empty: as the cloud likes.
+	Visibility string `protobuf:"bytes,19,opt,name=visibility,proto3" json:"visibility,omitempty"`
+	// Whether to leave it out of lists.
+	IsHidden *bool `protobuf:"varint,20,opt,name=is_hidden,json=isHidden,proto3,oneof" json:"is_hidden,omitempty"`
+	// Whether to protect it against deletion.
+	IsProtected *bool `protobuf:"varint,21,opt,name=is_protected,json=isProtected,proto3,oneof" json:"is_protected,omitempty"`
+	// How large a root disk it needs at least.
+	MinDiskGib *int64 `protobuf:"varint,22,opt,name=min_disk_gib,json=minDiskGib,proto3,oneof" json:"min_disk_gib,omitempty"`
+	// How much memory it needs at least.
+	MinRamMib *int64 `protobuf:"varint,23,opt,name=min_ram_mib,json=minRamMib,proto3,oneof" json:"min_ram_mib,omitempty"`
+	// Its tags.
+	Tags []string `protobuf:"bytes,24,rep,name=tags,proto3" json:"tags,omitempty"`
+	// What else to note on it, such as os_distro or hw_disk_bus.
+	Properties map[string]string `protobuf:"bytes,25,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Whether to make another image even where one of this name has the same bytes.
+	AllowDuplicates bool `protobuf:"varint,26,opt,name=allow_duplicates,json=allowDuplicates,proto3" json:"allow_duplicates,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *UploadImageRequest) Reset() {
+	*x = UploadImageRequest{}
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadImageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadImageRequest) ProtoMessage() {}
+
+func (x *UploadImageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadImageRequest.ProtoReflect.Descriptor instead.
+func (*UploadImageRequest) Descriptor() ([]byte, []int) {
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *UploadImageRequest) GetLocation() *Location {
+	if x != nil {
+		return x.Location
+	}
+	return nil
+}
+
+func (x *UploadImageRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UploadImageRequest) GetContent() *UploadContent {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *UploadImageRequest) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+func (x *UploadImageRequest) GetFinish() *UploadFinish {
+	if x != nil {
+		return x.Finish
+	}
+	return nil
+}
+
+func (x *UploadImageRequest) GetAcceptsTicket() bool {
+	if x != nil {
+		return x.AcceptsTicket
+	}
+	return false
+}
+
+func (x *UploadImageRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UploadImageRequest) GetDiskFormat() string {
+	if x != nil {
+		return x.DiskFormat
+	}
+	return ""
+}
+
+func (x *UploadImageRequest) GetContainerFormat() string {
+	if x != nil {
+		return x.ContainerFormat
+	}
+	return ""
+}
+
+func (x *UploadImageRequest) GetVisibility() string {
+	if x != nil {
+		return x.Visibility
+	}
+	return ""
+}
+
+func (x *UploadImageRequest) GetIsHidden() bool {
+	if x != nil && x.IsHidden != nil {
+		return *x.IsHidden
+	}
+	return false
+}
+
+func (x *UploadImageRequest) GetIsProtected() bool {
+	if x != nil && x.IsProtected != nil {
+		return *x.IsProtected
+	}
+	return false
+}
+
+func (x *UploadImageRequest) GetMinDiskGib() int64 {
+	if x != nil && x.MinDiskGib != nil {
+		return *x.MinDiskGib
+	}
+	return 0
+}
+
+func (x *UploadImageRequest) GetMinRamMib() int64 {
+	if x != nil && x.MinRamMib != nil {
+		return *x.MinRamMib
+	}
+	return 0
+}
+
+func (x *UploadImageRequest) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *UploadImageRequest) GetProperties() map[string]string {
+	if x != nil {
+		return x.Properties
+	}
+	return nil
+}
+
+func (x *UploadImageRequest) GetAllowDuplicates() bool {
+	if x != nil {
+		return x.AllowDuplicates
+	}
+	return false
+}
+
+// How far the upload is, a ticket, or the image.
+type UploadImageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The image, once it is READY. It is the last that comes.
+	Image *Image `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
+	// How to send the bytes straight to the cloud. It comes before any byte is taken.
+	Ticket *Ticket `protobuf:"bytes,6,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	// How far the upload is.
+	Progress      *UploadProgress `protobuf:"bytes,7,opt,name=progress,proto3" json:"progress,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadImageResponse) Reset() {
+	*x = UploadImageResponse{}
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadImageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadImageResponse) ProtoMessage() {}
+
+func (x *UploadImageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadImageResponse.ProtoReflect.Descriptor instead.
+func (*UploadImageResponse) Descriptor() ([]byte, []int) {
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UploadImageResponse) GetImage() *Image {
+	if x != nil {
+		return x.Image
+	}
+	return nil
+}
+
+func (x *UploadImageResponse) GetTicket() *Ticket {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+func (x *UploadImageResponse) GetProgress() *UploadProgress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+// Which image's bytes to give.
+type DownloadImageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where to look. Empty: the only cloud, or the default one.
+	Location *Location `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
+	// Its id, or its name where only one has it. An id wins.
+	NameOrId string `protobuf:"bytes,2,opt,name=name_or_id,json=nameOrId,proto3" json:"name_or_id,omitempty"`
+	// Which of its bytes. Absent: all.
+	Part *DownloadPart `protobuf:"bytes,14,opt,name=part,proto3" json:"part,omitempty"`
+	// Whether the caller could fetch them straight from the cloud. It then gets a ticket instead of
+	// bytes, where that is possible.
+	AcceptsTicket bool `protobuf:"varint,15,opt,name=accepts_ticket,json=acceptsTicket,proto3" json:"accepts_ticket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadImageRequest) Reset() {
+	*x = DownloadImageRequest{}
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadImageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadImageRequest) ProtoMessage() {}
+
+func (x *DownloadImageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadImageRequest.ProtoReflect.Descriptor instead.
+func (*DownloadImageRequest) Descriptor() ([]byte, []int) {
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DownloadImageRequest) GetLocation() *Location {
+	if x != nil {
+		return x.Location
+	}
+	return nil
+}
+
+func (x *DownloadImageRequest) GetNameOrId() string {
+	if x != nil {
+		return x.NameOrId
+	}
+	return ""
+}
+
+func (x *DownloadImageRequest) GetPart() *DownloadPart {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *DownloadImageRequest) GetAcceptsTicket() bool {
+	if x != nil {
+		return x.AcceptsTicket
+	}
+	return false
+}
+
+// What the bytes are, some of them, their end, or a ticket.
+type DownloadImageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The image that they are of. It comes first.
+	Image *Image `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
+	// What the bytes are. It comes first.
+	Content *DownloadContent `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
+	// The next of them.
+	Chunk []byte `protobuf:"bytes,5,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	// How to fetch them straight from the cloud. No bytes follow.
+	Ticket *Ticket `protobuf:"bytes,6,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	// That they were all sent. It is the last that comes.
+	Finish        *DownloadFinish `protobuf:"bytes,8,opt,name=finish,proto3" json:"finish,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadImageResponse) Reset() {
+	*x = DownloadImageResponse{}
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadImageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadImageResponse) ProtoMessage() {}
+
+func (x *DownloadImageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadImageResponse.ProtoReflect.Descriptor instead.
+func (*DownloadImageResponse) Descriptor() ([]byte, []int) {
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DownloadImageResponse) GetImage() *Image {
+	if x != nil {
+		return x.Image
+	}
+	return nil
+}
+
+func (x *DownloadImageResponse) GetContent() *DownloadContent {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *DownloadImageResponse) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+func (x *DownloadImageResponse) GetTicket() *Ticket {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+func (x *DownloadImageResponse) GetFinish() *DownloadFinish {
+	if x != nil {
+		return x.Finish
+	}
+	return nil
+}
+
+// What image to make of what the cloud fetches.
+type FetchImageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where to make it. Empty: the only cloud, or the default one.
+	Location *Location `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
+	// A UUID that names this change, so that sending it twice changes once. Empty: never the same as
+	// another.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Its name. Needed.
+	Name string `protobuf:"bytes,16,opt,name=name,proto3" json:"name,omitempty"`
+	// How the disk is laid out. Needed.
+	DiskFormat string `protobuf:"bytes,17,opt,name=disk_format,json=diskFormat,proto3" json:"disk_format,omitempty"`
+	// What the disk is wrapped in. Empty: bare.
+	ContainerFormat string `protobuf:"bytes,18,opt,name=container_format,json=containerFormat,proto3" json:"container_format,omitempty"`
+	// Who sees it: private, shared, community or public. Empty: as the cloud likes.
+	Visibility string `protobuf:"bytes,19,opt,name=visibility,proto3" json:"visibility,omitempty"`
+	// Whether to leave it out of lists.
+	IsHidden *bool `protobuf:"varint,20,opt,name=is_hidden,json=isHidden,proto3,oneof" json:"is_hidden,omitempty"`
+	// Whether to protect it against deletion.
+	IsProtected *bool `protobuf:"varint,21,opt,name=is_protected,json=isProtected,proto3,oneof" json:"is_protected,omitempty"`
+	// How large a root disk it needs at least.
+	MinDiskGib *int64 `protobuf:"varint,22,opt,name=min_disk_gib,json=minDiskGib,proto3,oneof" json:"min_disk_gib,omitempty"`
+	// How much memory it needs at least.
+	MinRamMib *int64 `protobuf:"varint,23,opt,name=min_ram_mib,json=minRamMib,proto3,oneof" json:"min_ram_mib,omitempty"`
+	// Its tags.
+	Tags []string `protobuf:"bytes,24,rep,name=tags,proto3" json:"tags,omitempty"`
+	// What else to note on it, such as os_distro or hw_disk_bus.
+	Properties map[string]string `protobuf:"bytes,25,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Where the cloud fetches it from: http:// or https://. Needed.
+	Url           string `protobuf:"bytes,26,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchImageRequest) Reset() {
+	*x = FetchImageRequest{}
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchImageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchImageRequest) ProtoMessage() {}
+
+func (x *FetchImageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchImageRequest.ProtoReflect.Descriptor instead.
+func (*FetchImageRequest) Descriptor() ([]byte, []int) {
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FetchImageRequest) GetLocation() *Location {
+	if x != nil {
+		return x.Location
+	}
+	return nil
+}
+
+func (x *FetchImageRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *FetchImageRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FetchImageRequest) GetDiskFormat() string {
+	if x != nil {
+		return x.DiskFormat
+	}
+	return ""
+}
+
+func (x *FetchImageRequest) GetContainerFormat() string {
+	if x != nil {
+		return x.ContainerFormat
+	}
+	return ""
+}
+
+func (x *FetchImageRequest) GetVisibility() string {
+	if x != nil {
+		return x.Visibility
+	}
+	return ""
+}
+
+func (x *FetchImageRequest) GetIsHidden() bool {
+	if x != nil && x.IsHidden != nil {
+		return *x.IsHidden
+	}
+	return false
+}
+
+func (x *FetchImageRequest) GetIsProtected() bool {
+	if x != nil && x.IsProtected != nil {
+		return *x.IsProtected
+	}
+	return false
+}
+
+func (x *FetchImageRequest) GetMinDiskGib() int64 {
+	if x != nil && x.MinDiskGib != nil {
+		return *x.MinDiskGib
+	}
+	return 0
+}
+
+func (x *FetchImageRequest) GetMinRamMib() int64 {
+	if x != nil && x.MinRamMib != nil {
+		return *x.MinRamMib
+	}
+	return 0
+}
+
+func (x *FetchImageRequest) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *FetchImageRequest) GetProperties() map[string]string {
+	if x != nil {
+		return x.Properties
+	}
+	return nil
+}
+
+func (x *FetchImageRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+// The image that is being fetched.
+type FetchImageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new image, as the cloud knows it right after.
+	Image         *Image `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchImageResponse) Reset() {
+	*x = FetchImageResponse{}
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchImageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchImageResponse) ProtoMessage() {}
+
+func (x *FetchImageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchImageResponse.ProtoReflect.Descriptor instead.
+func (*FetchImageResponse) Descriptor() ([]byte, []int) {
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *FetchImageResponse) GetImage() *Image {
+	if x != nil {
+		return x.Image
+	}
+	return nil
+}
+
 // Which image to change, and what of it. What is absent stays.
 type UpdateImageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1079,7 +1692,7 @@ type UpdateImageRequest struct {
 
 func (x *UpdateImageRequest) Reset() {
 	*x = UpdateImageRequest{}
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[7]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1704,7 @@ func (x *UpdateImageRequest) String() string {
 func (*UpdateImageRequest) ProtoMessage() {}
 
 func (x *UpdateImageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[7]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1717,7 @@ func (x *UpdateImageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateImageRequest.ProtoReflect.Descriptor instead.
 func (*UpdateImageRequest) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{7}
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateImageRequest) GetLocation() *Location {
@@ -1209,7 +1822,7 @@ type UpdateImageResponse struct {
 
 func (x *UpdateImageResponse) Reset() {
 	*x = UpdateImageResponse{}
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[8]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1834,7 @@ func (x *UpdateImageResponse) String() string {
 func (*UpdateImageResponse) ProtoMessage() {}
 
 func (x *UpdateImageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[8]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1847,7 @@ func (x *UpdateImageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateImageResponse.ProtoReflect.Descriptor instead.
 func (*UpdateImageResponse) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{8}
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UpdateImageResponse) GetImage() *Image {
@@ -1260,7 +1873,7 @@ type DeleteImageRequest struct {
 
 func (x *DeleteImageRequest) Reset() {
 	*x = DeleteImageRequest{}
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[9]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1885,7 @@ func (x *DeleteImageRequest) String() string {
 func (*DeleteImageRequest) ProtoMessage() {}
 
 func (x *DeleteImageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[9]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1898,7 @@ func (x *DeleteImageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteImageRequest.ProtoReflect.Descriptor instead.
 func (*DeleteImageRequest) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{9}
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeleteImageRequest) GetLocation() *Location {
@@ -1318,7 +1931,7 @@ type DeleteImageResponse struct {
 
 func (x *DeleteImageResponse) Reset() {
 	*x = DeleteImageResponse{}
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[10]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1943,7 @@ func (x *DeleteImageResponse) String() string {
 func (*DeleteImageResponse) ProtoMessage() {}
 
 func (x *DeleteImageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[10]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1956,7 @@ func (x *DeleteImageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteImageResponse.ProtoReflect.Descriptor instead.
 func (*DeleteImageResponse) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{10}
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{16}
 }
 
 // Which image to wait for, and until when.
@@ -1361,7 +1974,7 @@ type WaitImageRequest struct {
 
 func (x *WaitImageRequest) Reset() {
 	*x = WaitImageRequest{}
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[11]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1373,7 +1986,7 @@ func (x *WaitImageRequest) String() string {
 func (*WaitImageRequest) ProtoMessage() {}
 
 func (x *WaitImageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[11]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1386,7 +1999,7 @@ func (x *WaitImageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitImageRequest.ProtoReflect.Descriptor instead.
 func (*WaitImageRequest) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{11}
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WaitImageRequest) GetLocation() *Location {
@@ -1423,7 +2036,7 @@ type WaitImageResponse struct {
 
 func (x *WaitImageResponse) Reset() {
 	*x = WaitImageResponse{}
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[12]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +2048,7 @@ func (x *WaitImageResponse) String() string {
 func (*WaitImageResponse) ProtoMessage() {}
 
 func (x *WaitImageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[12]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +2061,7 @@ func (x *WaitImageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitImageResponse.ProtoReflect.Descriptor instead.
 func (*WaitImageResponse) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{12}
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WaitImageResponse) GetImage() *Image {
@@ -1478,7 +2091,7 @@ type WatchImagesRequest struct {
 
 func (x *WatchImagesRequest) Reset() {
 	*x = WatchImagesRequest{}
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[13]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +2103,7 @@ func (x *WatchImagesRequest) String() string {
 func (*WatchImagesRequest) ProtoMessage() {}
 
 func (x *WatchImagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[13]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +2116,7 @@ func (x *WatchImagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchImagesRequest.ProtoReflect.Descriptor instead.
 func (*WatchImagesRequest) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{13}
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchImagesRequest) GetLocation() *Location {
@@ -1541,7 +2154,7 @@ type WatchImagesResponse struct {
 
 func (x *WatchImagesResponse) Reset() {
 	*x = WatchImagesResponse{}
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[14]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +2166,7 @@ func (x *WatchImagesResponse) String() string {
 func (*WatchImagesResponse) ProtoMessage() {}
 
 func (x *WatchImagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oaktreemodel_v1_image_proto_msgTypes[14]
+	mi := &file_oaktreemodel_v1_image_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +2179,7 @@ func (x *WatchImagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchImagesResponse.ProtoReflect.Descriptor instead.
 func (*WatchImagesResponse) Descriptor() ([]byte, []int) {
-	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{14}
+	return file_oaktreemodel_v1_image_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchImagesResponse) GetImages() []*Image {
@@ -1615,7 +2228,7 @@ var File_oaktreemodel_v1_image_proto protoreflect.FileDescriptor
 
 const file_oaktreemodel_v1_image_proto_rawDesc = "" +
 	"\n" +
-	"\x1boaktreemodel/v1/image.proto\x12\x0foaktreemodel.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coaktreemodel/v1/common.proto\x1a\x1boaktreemodel/v1/error.proto\x1a\x1coaktreemodel/v1/filter.proto\x1a\x1eoaktreemodel/v1/location.proto\x1a\x1boaktreemodel/v1/watch.proto\"\xf7\x15\n" +
+	"\x1boaktreemodel/v1/image.proto\x12\x0foaktreemodel.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coaktreemodel/v1/common.proto\x1a\x1boaktreemodel/v1/error.proto\x1a\x1coaktreemodel/v1/filter.proto\x1a\x1eoaktreemodel/v1/location.proto\x1a\x1eoaktreemodel/v1/transfer.proto\x1a\x1boaktreemodel/v1/watch.proto\"\xf7\x15\n" +
 	"\x05Image\x125\n" +
 	"\blocation\x18\x01 \x01(\v2\x19.oaktreemodel.v1.LocationR\blocation\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -1759,6 +2372,86 @@ const file_oaktreemodel_v1_image_proto_rawDesc = "" +
 	"\r_min_disk_gibB\x0e\n" +
 	"\f_min_ram_mib\"C\n" +
 	"\x13CreateImageResponse\x12,\n" +
+	"\x05image\x18\x01 \x01(\v2\x16.oaktreemodel.v1.ImageR\x05image\"\xc1\x06\n" +
+	"\x12UploadImageRequest\x125\n" +
+	"\blocation\x18\x01 \x01(\v2\x19.oaktreemodel.v1.LocationR\blocation\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x128\n" +
+	"\acontent\x18\v \x01(\v2\x1e.oaktreemodel.v1.UploadContentR\acontent\x12\x14\n" +
+	"\x05chunk\x18\f \x01(\fR\x05chunk\x125\n" +
+	"\x06finish\x18\r \x01(\v2\x1d.oaktreemodel.v1.UploadFinishR\x06finish\x12%\n" +
+	"\x0eaccepts_ticket\x18\x0f \x01(\bR\racceptsTicket\x12\x12\n" +
+	"\x04name\x18\x10 \x01(\tR\x04name\x12\x1f\n" +
+	"\vdisk_format\x18\x11 \x01(\tR\n" +
+	"diskFormat\x12)\n" +
+	"\x10container_format\x18\x12 \x01(\tR\x0fcontainerFormat\x12\x1e\n" +
+	"\n" +
+	"visibility\x18\x13 \x01(\tR\n" +
+	"visibility\x12 \n" +
+	"\tis_hidden\x18\x14 \x01(\bH\x00R\bisHidden\x88\x01\x01\x12&\n" +
+	"\fis_protected\x18\x15 \x01(\bH\x01R\visProtected\x88\x01\x01\x12%\n" +
+	"\fmin_disk_gib\x18\x16 \x01(\x03H\x02R\n" +
+	"minDiskGib\x88\x01\x01\x12#\n" +
+	"\vmin_ram_mib\x18\x17 \x01(\x03H\x03R\tminRamMib\x88\x01\x01\x12\x12\n" +
+	"\x04tags\x18\x18 \x03(\tR\x04tags\x12S\n" +
+	"\n" +
+	"properties\x18\x19 \x03(\v23.oaktreemodel.v1.UploadImageRequest.PropertiesEntryR\n" +
+	"properties\x12)\n" +
+	"\x10allow_duplicates\x18\x1a \x01(\bR\x0fallowDuplicates\x1a=\n" +
+	"\x0fPropertiesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\f\n" +
+	"\n" +
+	"_is_hiddenB\x0f\n" +
+	"\r_is_protectedB\x0f\n" +
+	"\r_min_disk_gibB\x0e\n" +
+	"\f_min_ram_mib\"\xb1\x01\n" +
+	"\x13UploadImageResponse\x12,\n" +
+	"\x05image\x18\x01 \x01(\v2\x16.oaktreemodel.v1.ImageR\x05image\x12/\n" +
+	"\x06ticket\x18\x06 \x01(\v2\x17.oaktreemodel.v1.TicketR\x06ticket\x12;\n" +
+	"\bprogress\x18\a \x01(\v2\x1f.oaktreemodel.v1.UploadProgressR\bprogress\"\xc5\x01\n" +
+	"\x14DownloadImageRequest\x125\n" +
+	"\blocation\x18\x01 \x01(\v2\x19.oaktreemodel.v1.LocationR\blocation\x12\x1c\n" +
+	"\n" +
+	"name_or_id\x18\x02 \x01(\tR\bnameOrId\x121\n" +
+	"\x04part\x18\x0e \x01(\v2\x1d.oaktreemodel.v1.DownloadPartR\x04part\x12%\n" +
+	"\x0eaccepts_ticket\x18\x0f \x01(\bR\racceptsTicket\"\x81\x02\n" +
+	"\x15DownloadImageResponse\x12,\n" +
+	"\x05image\x18\x01 \x01(\v2\x16.oaktreemodel.v1.ImageR\x05image\x12:\n" +
+	"\acontent\x18\x04 \x01(\v2 .oaktreemodel.v1.DownloadContentR\acontent\x12\x14\n" +
+	"\x05chunk\x18\x05 \x01(\fR\x05chunk\x12/\n" +
+	"\x06ticket\x18\x06 \x01(\v2\x17.oaktreemodel.v1.TicketR\x06ticket\x127\n" +
+	"\x06finish\x18\b \x01(\v2\x1f.oaktreemodel.v1.DownloadFinishR\x06finish\"\xf8\x04\n" +
+	"\x11FetchImageRequest\x125\n" +
+	"\blocation\x18\x01 \x01(\v2\x19.oaktreemodel.v1.LocationR\blocation\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x12\x12\n" +
+	"\x04name\x18\x10 \x01(\tR\x04name\x12\x1f\n" +
+	"\vdisk_format\x18\x11 \x01(\tR\n" +
+	"diskFormat\x12)\n" +
+	"\x10container_format\x18\x12 \x01(\tR\x0fcontainerFormat\x12\x1e\n" +
+	"\n" +
+	"visibility\x18\x13 \x01(\tR\n" +
+	"visibility\x12 \n" +
+	"\tis_hidden\x18\x14 \x01(\bH\x00R\bisHidden\x88\x01\x01\x12&\n" +
+	"\fis_protected\x18\x15 \x01(\bH\x01R\visProtected\x88\x01\x01\x12%\n" +
+	"\fmin_disk_gib\x18\x16 \x01(\x03H\x02R\n" +
+	"minDiskGib\x88\x01\x01\x12#\n" +
+	"\vmin_ram_mib\x18\x17 \x01(\x03H\x03R\tminRamMib\x88\x01\x01\x12\x12\n" +
+	"\x04tags\x18\x18 \x03(\tR\x04tags\x12R\n" +
+	"\n" +
+	"properties\x18\x19 \x03(\v22.oaktreemodel.v1.FetchImageRequest.PropertiesEntryR\n" +
+	"properties\x12\x10\n" +
+	"\x03url\x18\x1a \x01(\tR\x03url\x1a=\n" +
+	"\x0fPropertiesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\f\n" +
+	"\n" +
+	"_is_hiddenB\x0f\n" +
+	"\r_is_protectedB\x0f\n" +
+	"\r_min_disk_gibB\x0e\n" +
+	"\f_min_ram_mib\"B\n" +
+	"\x12FetchImageResponse\x12,\n" +
 	"\x05image\x18\x01 \x01(\v2\x16.oaktreemodel.v1.ImageR\x05image\"\x9c\x05\n" +
 	"\x12UpdateImageRequest\x125\n" +
 	"\blocation\x18\x01 \x01(\v2\x19.oaktreemodel.v1.LocationR\blocation\x12\x1c\n" +
@@ -1817,12 +2510,16 @@ const file_oaktreemodel_v1_image_proto_rawDesc = "" +
 	"\x05as_of\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
 	"\blocation\x18\x10 \x01(\v2\x19.oaktreemodel.v1.LocationR\blocation\x12.\n" +
 	"\x04mark\x18\x11 \x01(\x0e2\x1a.oaktreemodel.v1.WatchMarkR\x04mark\x124\n" +
-	"\bremovals\x18\x12 \x03(\v2\x18.oaktreemodel.v1.RemovalR\bremovals2\xf8\x04\n" +
+	"\bremovals\x18\x12 \x03(\v2\x18.oaktreemodel.v1.RemovalR\bremovals2\x8f\a\n" +
 	"\fImageService\x12W\n" +
 	"\n" +
 	"ListImages\x12\".oaktreemodel.v1.ListImagesRequest\x1a#.oaktreemodel.v1.ListImagesResponse0\x01\x12O\n" +
 	"\bGetImage\x12 .oaktreemodel.v1.GetImageRequest\x1a!.oaktreemodel.v1.GetImageResponse\x12X\n" +
-	"\vCreateImage\x12#.oaktreemodel.v1.CreateImageRequest\x1a$.oaktreemodel.v1.CreateImageResponse\x12X\n" +
+	"\vCreateImage\x12#.oaktreemodel.v1.CreateImageRequest\x1a$.oaktreemodel.v1.CreateImageResponse\x12\\\n" +
+	"\vUploadImage\x12#.oaktreemodel.v1.UploadImageRequest\x1a$.oaktreemodel.v1.UploadImageResponse(\x010\x01\x12`\n" +
+	"\rDownloadImage\x12%.oaktreemodel.v1.DownloadImageRequest\x1a&.oaktreemodel.v1.DownloadImageResponse0\x01\x12U\n" +
+	"\n" +
+	"FetchImage\x12\".oaktreemodel.v1.FetchImageRequest\x1a#.oaktreemodel.v1.FetchImageResponse\x12X\n" +
 	"\vUpdateImage\x12#.oaktreemodel.v1.UpdateImageRequest\x1a$.oaktreemodel.v1.UpdateImageResponse\x12X\n" +
 	"\vDeleteImage\x12#.oaktreemodel.v1.DeleteImageRequest\x1a$.oaktreemodel.v1.DeleteImageResponse\x12T\n" +
 	"\tWaitImage\x12!.oaktreemodel.v1.WaitImageRequest\x1a\".oaktreemodel.v1.WaitImageResponse0\x01\x12Z\n" +
@@ -1842,7 +2539,7 @@ func file_oaktreemodel_v1_image_proto_rawDescGZIP() []byte {
 	return file_oaktreemodel_v1_image_proto_rawDescData
 }
 
-var file_oaktreemodel_v1_image_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_oaktreemodel_v1_image_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_oaktreemodel_v1_image_proto_goTypes = []any{
 	(*Image)(nil),                 // 0: oaktreemodel.v1.Image
 	(*ListImagesRequest)(nil),     // 1: oaktreemodel.v1.ListImagesRequest
@@ -1851,82 +2548,119 @@ var file_oaktreemodel_v1_image_proto_goTypes = []any{
 	(*GetImageResponse)(nil),      // 4: oaktreemodel.v1.GetImageResponse
 	(*CreateImageRequest)(nil),    // 5: oaktreemodel.v1.CreateImageRequest
 	(*CreateImageResponse)(nil),   // 6: oaktreemodel.v1.CreateImageResponse
-	(*UpdateImageRequest)(nil),    // 7: oaktreemodel.v1.UpdateImageRequest
-	(*UpdateImageResponse)(nil),   // 8: oaktreemodel.v1.UpdateImageResponse
-	(*DeleteImageRequest)(nil),    // 9: oaktreemodel.v1.DeleteImageRequest
-	(*DeleteImageResponse)(nil),   // 10: oaktreemodel.v1.DeleteImageResponse
-	(*WaitImageRequest)(nil),      // 11: oaktreemodel.v1.WaitImageRequest
-	(*WaitImageResponse)(nil),     // 12: oaktreemodel.v1.WaitImageResponse
-	(*WatchImagesRequest)(nil),    // 13: oaktreemodel.v1.WatchImagesRequest
-	(*WatchImagesResponse)(nil),   // 14: oaktreemodel.v1.WatchImagesResponse
-	nil,                           // 15: oaktreemodel.v1.Image.PropertiesEntry
-	nil,                           // 16: oaktreemodel.v1.CreateImageRequest.PropertiesEntry
-	(*Location)(nil),              // 17: oaktreemodel.v1.Location
-	(State)(0),                    // 18: oaktreemodel.v1.State
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
-	(*Filter)(nil),                // 21: oaktreemodel.v1.Filter
-	(*Failure)(nil),               // 22: oaktreemodel.v1.Failure
-	(*StringList)(nil),            // 23: oaktreemodel.v1.StringList
-	(*MapUpdate)(nil),             // 24: oaktreemodel.v1.MapUpdate
-	(WatchMark)(0),                // 25: oaktreemodel.v1.WatchMark
-	(*Removal)(nil),               // 26: oaktreemodel.v1.Removal
+	(*UploadImageRequest)(nil),    // 7: oaktreemodel.v1.UploadImageRequest
+	(*UploadImageResponse)(nil),   // 8: oaktreemodel.v1.UploadImageResponse
+	(*DownloadImageRequest)(nil),  // 9: oaktreemodel.v1.DownloadImageRequest
+	(*DownloadImageResponse)(nil), // 10: oaktreemodel.v1.DownloadImageResponse
+	(*FetchImageRequest)(nil),     // 11: oaktreemodel.v1.FetchImageRequest
+	(*FetchImageResponse)(nil),    // 12: oaktreemodel.v1.FetchImageResponse
+	(*UpdateImageRequest)(nil),    // 13: oaktreemodel.v1.UpdateImageRequest
+	(*UpdateImageResponse)(nil),   // 14: oaktreemodel.v1.UpdateImageResponse
+	(*DeleteImageRequest)(nil),    // 15: oaktreemodel.v1.DeleteImageRequest
+	(*DeleteImageResponse)(nil),   // 16: oaktreemodel.v1.DeleteImageResponse
+	(*WaitImageRequest)(nil),      // 17: oaktreemodel.v1.WaitImageRequest
+	(*WaitImageResponse)(nil),     // 18: oaktreemodel.v1.WaitImageResponse
+	(*WatchImagesRequest)(nil),    // 19: oaktreemodel.v1.WatchImagesRequest
+	(*WatchImagesResponse)(nil),   // 20: oaktreemodel.v1.WatchImagesResponse
+	nil,                           // 21: oaktreemodel.v1.Image.PropertiesEntry
+	nil,                           // 22: oaktreemodel.v1.CreateImageRequest.PropertiesEntry
+	nil,                           // 23: oaktreemodel.v1.UploadImageRequest.PropertiesEntry
+	nil,                           // 24: oaktreemodel.v1.FetchImageRequest.PropertiesEntry
+	(*Location)(nil),              // 25: oaktreemodel.v1.Location
+	(State)(0),                    // 26: oaktreemodel.v1.State
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(*Filter)(nil),                // 29: oaktreemodel.v1.Filter
+	(*Failure)(nil),               // 30: oaktreemodel.v1.Failure
+	(*UploadContent)(nil),         // 31: oaktreemodel.v1.UploadContent
+	(*UploadFinish)(nil),          // 32: oaktreemodel.v1.UploadFinish
+	(*Ticket)(nil),                // 33: oaktreemodel.v1.Ticket
+	(*UploadProgress)(nil),        // 34: oaktreemodel.v1.UploadProgress
+	(*DownloadPart)(nil),          // 35: oaktreemodel.v1.DownloadPart
+	(*DownloadContent)(nil),       // 36: oaktreemodel.v1.DownloadContent
+	(*DownloadFinish)(nil),        // 37: oaktreemodel.v1.DownloadFinish
+	(*StringList)(nil),            // 38: oaktreemodel.v1.StringList
+	(*MapUpdate)(nil),             // 39: oaktreemodel.v1.MapUpdate
+	(WatchMark)(0),                // 40: oaktreemodel.v1.WatchMark
+	(*Removal)(nil),               // 41: oaktreemodel.v1.Removal
 }
 var file_oaktreemodel_v1_image_proto_depIdxs = []int32{
-	17, // 0: oaktreemodel.v1.Image.location:type_name -> oaktreemodel.v1.Location
-	18, // 1: oaktreemodel.v1.Image.state:type_name -> oaktreemodel.v1.State
-	19, // 2: oaktreemodel.v1.Image.created_at:type_name -> google.protobuf.Timestamp
-	19, // 3: oaktreemodel.v1.Image.updated_at:type_name -> google.protobuf.Timestamp
-	15, // 4: oaktreemodel.v1.Image.properties:type_name -> oaktreemodel.v1.Image.PropertiesEntry
-	17, // 5: oaktreemodel.v1.ListImagesRequest.location:type_name -> oaktreemodel.v1.Location
-	20, // 6: oaktreemodel.v1.ListImagesRequest.max_age:type_name -> google.protobuf.Duration
-	21, // 7: oaktreemodel.v1.ListImagesRequest.where:type_name -> oaktreemodel.v1.Filter
+	25, // 0: oaktreemodel.v1.Image.location:type_name -> oaktreemodel.v1.Location
+	26, // 1: oaktreemodel.v1.Image.state:type_name -> oaktreemodel.v1.State
+	27, // 2: oaktreemodel.v1.Image.created_at:type_name -> google.protobuf.Timestamp
+	27, // 3: oaktreemodel.v1.Image.updated_at:type_name -> google.protobuf.Timestamp
+	21, // 4: oaktreemodel.v1.Image.properties:type_name -> oaktreemodel.v1.Image.PropertiesEntry
+	25, // 5: oaktreemodel.v1.ListImagesRequest.location:type_name -> oaktreemodel.v1.Location
+	28, // 6: oaktreemodel.v1.ListImagesRequest.max_age:type_name -> google.protobuf.Duration
+	29, // 7: oaktreemodel.v1.ListImagesRequest.where:type_name -> oaktreemodel.v1.Filter
 	0,  // 8: oaktreemodel.v1.ListImagesResponse.images:type_name -> oaktreemodel.v1.Image
-	22, // 9: oaktreemodel.v1.ListImagesResponse.failures:type_name -> oaktreemodel.v1.Failure
-	19, // 10: oaktreemodel.v1.ListImagesResponse.as_of:type_name -> google.protobuf.Timestamp
-	17, // 11: oaktreemodel.v1.GetImageRequest.location:type_name -> oaktreemodel.v1.Location
-	20, // 12: oaktreemodel.v1.GetImageRequest.max_age:type_name -> google.protobuf.Duration
+	30, // 9: oaktreemodel.v1.ListImagesResponse.failures:type_name -> oaktreemodel.v1.Failure
+	27, // 10: oaktreemodel.v1.ListImagesResponse.as_of:type_name -> google.protobuf.Timestamp
+	25, // 11: oaktreemodel.v1.GetImageRequest.location:type_name -> oaktreemodel.v1.Location
+	28, // 12: oaktreemodel.v1.GetImageRequest.max_age:type_name -> google.protobuf.Duration
 	0,  // 13: oaktreemodel.v1.GetImageResponse.image:type_name -> oaktreemodel.v1.Image
-	19, // 14: oaktreemodel.v1.GetImageResponse.as_of:type_name -> google.protobuf.Timestamp
-	17, // 15: oaktreemodel.v1.CreateImageRequest.location:type_name -> oaktreemodel.v1.Location
-	16, // 16: oaktreemodel.v1.CreateImageRequest.properties:type_name -> oaktreemodel.v1.CreateImageRequest.PropertiesEntry
+	27, // 14: oaktreemodel.v1.GetImageResponse.as_of:type_name -> google.protobuf.Timestamp
+	25, // 15: oaktreemodel.v1.CreateImageRequest.location:type_name -> oaktreemodel.v1.Location
+	22, // 16: oaktreemodel.v1.CreateImageRequest.properties:type_name -> oaktreemodel.v1.CreateImageRequest.PropertiesEntry
 	0,  // 17: oaktreemodel.v1.CreateImageResponse.image:type_name -> oaktreemodel.v1.Image
-	17, // 18: oaktreemodel.v1.UpdateImageRequest.location:type_name -> oaktreemodel.v1.Location
-	23, // 19: oaktreemodel.v1.UpdateImageRequest.tags:type_name -> oaktreemodel.v1.StringList
-	24, // 20: oaktreemodel.v1.UpdateImageRequest.properties:type_name -> oaktreemodel.v1.MapUpdate
-	0,  // 21: oaktreemodel.v1.UpdateImageResponse.image:type_name -> oaktreemodel.v1.Image
-	17, // 22: oaktreemodel.v1.DeleteImageRequest.location:type_name -> oaktreemodel.v1.Location
-	17, // 23: oaktreemodel.v1.WaitImageRequest.location:type_name -> oaktreemodel.v1.Location
-	18, // 24: oaktreemodel.v1.WaitImageRequest.until:type_name -> oaktreemodel.v1.State
-	0,  // 25: oaktreemodel.v1.WaitImageResponse.image:type_name -> oaktreemodel.v1.Image
-	19, // 26: oaktreemodel.v1.WaitImageResponse.as_of:type_name -> google.protobuf.Timestamp
-	17, // 27: oaktreemodel.v1.WatchImagesRequest.location:type_name -> oaktreemodel.v1.Location
-	21, // 28: oaktreemodel.v1.WatchImagesRequest.where:type_name -> oaktreemodel.v1.Filter
-	0,  // 29: oaktreemodel.v1.WatchImagesResponse.images:type_name -> oaktreemodel.v1.Image
-	22, // 30: oaktreemodel.v1.WatchImagesResponse.failures:type_name -> oaktreemodel.v1.Failure
-	19, // 31: oaktreemodel.v1.WatchImagesResponse.as_of:type_name -> google.protobuf.Timestamp
-	17, // 32: oaktreemodel.v1.WatchImagesResponse.location:type_name -> oaktreemodel.v1.Location
-	25, // 33: oaktreemodel.v1.WatchImagesResponse.mark:type_name -> oaktreemodel.v1.WatchMark
-	26, // 34: oaktreemodel.v1.WatchImagesResponse.removals:type_name -> oaktreemodel.v1.Removal
-	1,  // 35: oaktreemodel.v1.ImageService.ListImages:input_type -> oaktreemodel.v1.ListImagesRequest
-	3,  // 36: oaktreemodel.v1.ImageService.GetImage:input_type -> oaktreemodel.v1.GetImageRequest
-	5,  // 37: oaktreemodel.v1.ImageService.CreateImage:input_type -> oaktreemodel.v1.CreateImageRequest
-	7,  // 38: oaktreemodel.v1.ImageService.UpdateImage:input_type -> oaktreemodel.v1.UpdateImageRequest
-	9,  // 39: oaktreemodel.v1.ImageService.DeleteImage:input_type -> oaktreemodel.v1.DeleteImageRequest
-	11, // 40: oaktreemodel.v1.ImageService.WaitImage:input_type -> oaktreemodel.v1.WaitImageRequest
-	13, // 41: oaktreemodel.v1.ImageService.WatchImages:input_type -> oaktreemodel.v1.WatchImagesRequest
-	2,  // 42: oaktreemodel.v1.ImageService.ListImages:output_type -> oaktreemodel.v1.ListImagesResponse
-	4,  // 43: oaktreemodel.v1.ImageService.GetImage:output_type -> oaktreemodel.v1.GetImageResponse
-	6,  // 44: oaktreemodel.v1.ImageService.CreateImage:output_type -> oaktreemodel.v1.CreateImageResponse
-	8,  // 45: oaktreemodel.v1.ImageService.UpdateImage:output_type -> oaktreemodel.v1.UpdateImageResponse
-	10, // 46: oaktreemodel.v1.ImageService.DeleteImage:output_type -> oaktreemodel.v1.DeleteImageResponse
-	12, // 47: oaktreemodel.v1.ImageService.WaitImage:output_type -> oaktreemodel.v1.WaitImageResponse
-	14, // 48: oaktreemodel.v1.ImageService.WatchImages:output_type -> oaktreemodel.v1.WatchImagesResponse
-	42, // [42:49] is the sub-list for method output_type
-	35, // [35:42] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	25, // 18: oaktreemodel.v1.UploadImageRequest.location:type_name -> oaktreemodel.v1.Location
+	31, // 19: oaktreemodel.v1.UploadImageRequest.content:type_name -> oaktreemodel.v1.UploadContent
+	32, // 20: oaktreemodel.v1.UploadImageRequest.finish:type_name -> oaktreemodel.v1.UploadFinish
+	23, // 21: oaktreemodel.v1.UploadImageRequest.properties:type_name -> oaktreemodel.v1.UploadImageRequest.PropertiesEntry
+	0,  // 22: oaktreemodel.v1.UploadImageResponse.image:type_name -> oaktreemodel.v1.Image
+	33, // 23: oaktreemodel.v1.UploadImageResponse.ticket:type_name -> oaktreemodel.v1.Ticket
+	34, // 24: oaktreemodel.v1.UploadImageResponse.progress:type_name -> oaktreemodel.v1.UploadProgress
+	25, // 25: oaktreemodel.v1.DownloadImageRequest.location:type_name -> oaktreemodel.v1.Location
+	35, // 26: oaktreemodel.v1.DownloadImageRequest.part:type_name -> oaktreemodel.v1.DownloadPart
+	0,  // 27: oaktreemodel.v1.DownloadImageResponse.image:type_name -> oaktreemodel.v1.Image
+	36, // 28: oaktreemodel.v1.DownloadImageResponse.content:type_name -> oaktreemodel.v1.DownloadContent
+	33, // 29: oaktreemodel.v1.DownloadImageResponse.ticket:type_name -> oaktreemodel.v1.Ticket
+	37, // 30: oaktreemodel.v1.DownloadImageResponse.finish:type_name -> oaktreemodel.v1.DownloadFinish
+	25, // 31: oaktreemodel.v1.FetchImageRequest.location:type_name -> oaktreemodel.v1.Location
+	24, // 32: oaktreemodel.v1.FetchImageRequest.properties:type_name -> oaktreemodel.v1.FetchImageRequest.PropertiesEntry
+	0,  // 33: oaktreemodel.v1.FetchImageResponse.image:type_name -> oaktreemodel.v1.Image
+	25, // 34: oaktreemodel.v1.UpdateImageRequest.location:type_name -> oaktreemodel.v1.Location
+	38, // 35: oaktreemodel.v1.UpdateImageRequest.tags:type_name -> oaktreemodel.v1.StringList
+	39, // 36: oaktreemodel.v1.UpdateImageRequest.properties:type_name -> oaktreemodel.v1.MapUpdate
+	0,  // 37: oaktreemodel.v1.UpdateImageResponse.image:type_name -> oaktreemodel.v1.Image
+	25, // 38: oaktreemodel.v1.DeleteImageRequest.location:type_name -> oaktreemodel.v1.Location
+	25, // 39: oaktreemodel.v1.WaitImageRequest.location:type_name -> oaktreemodel.v1.Location
+	26, // 40: oaktreemodel.v1.WaitImageRequest.until:type_name -> oaktreemodel.v1.State
+	0,  // 41: oaktreemodel.v1.WaitImageResponse.image:type_name -> oaktreemodel.v1.Image
+	27, // 42: oaktreemodel.v1.WaitImageResponse.as_of:type_name -> google.protobuf.Timestamp
+	25, // 43: oaktreemodel.v1.WatchImagesRequest.location:type_name -> oaktreemodel.v1.Location
+	29, // 44: oaktreemodel.v1.WatchImagesRequest.where:type_name -> oaktreemodel.v1.Filter
+	0,  // 45: oaktreemodel.v1.WatchImagesResponse.images:type_name -> oaktreemodel.v1.Image
+	30, // 46: oaktreemodel.v1.WatchImagesResponse.failures:type_name -> oaktreemodel.v1.Failure
+	27, // 47: oaktreemodel.v1.WatchImagesResponse.as_of:type_name -> google.protobuf.Timestamp
+	25, // 48: oaktreemodel.v1.WatchImagesResponse.location:type_name -> oaktreemodel.v1.Location
+	40, // 49: oaktreemodel.v1.WatchImagesResponse.mark:type_name -> oaktreemodel.v1.WatchMark
+	41, // 50: oaktreemodel.v1.WatchImagesResponse.removals:type_name -> oaktreemodel.v1.Removal
+	1,  // 51: oaktreemodel.v1.ImageService.ListImages:input_type -> oaktreemodel.v1.ListImagesRequest
+	3,  // 52: oaktreemodel.v1.ImageService.GetImage:input_type -> oaktreemodel.v1.GetImageRequest
+	5,  // 53: oaktreemodel.v1.ImageService.CreateImage:input_type -> oaktreemodel.v1.CreateImageRequest
+	7,  // 54: oaktreemodel.v1.ImageService.UploadImage:input_type -> oaktreemodel.v1.UploadImageRequest
+	9,  // 55: oaktreemodel.v1.ImageService.DownloadImage:input_type -> oaktreemodel.v1.DownloadImageRequest
+	11, // 56: oaktreemodel.v1.ImageService.FetchImage:input_type -> oaktreemodel.v1.FetchImageRequest
+	13, // 57: oaktreemodel.v1.ImageService.UpdateImage:input_type -> oaktreemodel.v1.UpdateImageRequest
+	15, // 58: oaktreemodel.v1.ImageService.DeleteImage:input_type -> oaktreemodel.v1.DeleteImageRequest
+	17, // 59: oaktreemodel.v1.ImageService.WaitImage:input_type -> oaktreemodel.v1.WaitImageRequest
+	19, // 60: oaktreemodel.v1.ImageService.WatchImages:input_type -> oaktreemodel.v1.WatchImagesRequest
+	2,  // 61: oaktreemodel.v1.ImageService.ListImages:output_type -> oaktreemodel.v1.ListImagesResponse
+	4,  // 62: oaktreemodel.v1.ImageService.GetImage:output_type -> oaktreemodel.v1.GetImageResponse
+	6,  // 63: oaktreemodel.v1.ImageService.CreateImage:output_type -> oaktreemodel.v1.CreateImageResponse
+	8,  // 64: oaktreemodel.v1.ImageService.UploadImage:output_type -> oaktreemodel.v1.UploadImageResponse
+	10, // 65: oaktreemodel.v1.ImageService.DownloadImage:output_type -> oaktreemodel.v1.DownloadImageResponse
+	12, // 66: oaktreemodel.v1.ImageService.FetchImage:output_type -> oaktreemodel.v1.FetchImageResponse
+	14, // 67: oaktreemodel.v1.ImageService.UpdateImage:output_type -> oaktreemodel.v1.UpdateImageResponse
+	16, // 68: oaktreemodel.v1.ImageService.DeleteImage:output_type -> oaktreemodel.v1.DeleteImageResponse
+	18, // 69: oaktreemodel.v1.ImageService.WaitImage:output_type -> oaktreemodel.v1.WaitImageResponse
+	20, // 70: oaktreemodel.v1.ImageService.WatchImages:output_type -> oaktreemodel.v1.WatchImagesResponse
+	61, // [61:71] is the sub-list for method output_type
+	51, // [51:61] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_oaktreemodel_v1_image_proto_init() }
@@ -1938,17 +2672,20 @@ func file_oaktreemodel_v1_image_proto_init() {
 	file_oaktreemodel_v1_error_proto_init()
 	file_oaktreemodel_v1_filter_proto_init()
 	file_oaktreemodel_v1_location_proto_init()
+	file_oaktreemodel_v1_transfer_proto_init()
 	file_oaktreemodel_v1_watch_proto_init()
 	file_oaktreemodel_v1_image_proto_msgTypes[0].OneofWrappers = []any{}
 	file_oaktreemodel_v1_image_proto_msgTypes[5].OneofWrappers = []any{}
 	file_oaktreemodel_v1_image_proto_msgTypes[7].OneofWrappers = []any{}
+	file_oaktreemodel_v1_image_proto_msgTypes[11].OneofWrappers = []any{}
+	file_oaktreemodel_v1_image_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oaktreemodel_v1_image_proto_rawDesc), len(file_oaktreemodel_v1_image_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

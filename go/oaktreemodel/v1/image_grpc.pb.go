@@ -19,13 +19,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ImageService_ListImages_FullMethodName  = "/oaktreemodel.v1.ImageService/ListImages"
-	ImageService_GetImage_FullMethodName    = "/oaktreemodel.v1.ImageService/GetImage"
-	ImageService_CreateImage_FullMethodName = "/oaktreemodel.v1.ImageService/CreateImage"
-	ImageService_UpdateImage_FullMethodName = "/oaktreemodel.v1.ImageService/UpdateImage"
-	ImageService_DeleteImage_FullMethodName = "/oaktreemodel.v1.ImageService/DeleteImage"
-	ImageService_WaitImage_FullMethodName   = "/oaktreemodel.v1.ImageService/WaitImage"
-	ImageService_WatchImages_FullMethodName = "/oaktreemodel.v1.ImageService/WatchImages"
+	ImageService_ListImages_FullMethodName    = "/oaktreemodel.v1.ImageService/ListImages"
+	ImageService_GetImage_FullMethodName      = "/oaktreemodel.v1.ImageService/GetImage"
+	ImageService_CreateImage_FullMethodName   = "/oaktreemodel.v1.ImageService/CreateImage"
+	ImageService_UploadImage_FullMethodName   = "/oaktreemodel.v1.ImageService/UploadImage"
+	ImageService_DownloadImage_FullMethodName = "/oaktreemodel.v1.ImageService/DownloadImage"
+	ImageService_FetchImage_FullMethodName    = "/oaktreemodel.v1.ImageService/FetchImage"
+	ImageService_UpdateImage_FullMethodName   = "/oaktreemodel.v1.ImageService/UpdateImage"
+	ImageService_DeleteImage_FullMethodName   = "/oaktreemodel.v1.ImageService/DeleteImage"
+	ImageService_WaitImage_FullMethodName     = "/oaktreemodel.v1.ImageService/WaitImage"
+	ImageService_WatchImages_FullMethodName   = "/oaktreemodel.v1.ImageService/WatchImages"
 )
 
 // ImageServiceClient is the client API for ImageService service.
@@ -43,6 +46,20 @@ type ImageServiceClient interface {
 	// Makes the record of an image. It stays PENDING, in the cloud's word queued, until its bytes are
 	// there.
 	CreateImage(ctx context.Context, in *CreateImageRequest, opts ...grpc.CallOption) (*CreateImageResponse, error)
+	// Makes an image of bytes that follow, and answers when it is READY. The first message says what
+	// image and how many bytes, any message may hold some of them, and the last ends them. An image
+	// of the same name and bytes that is there already is given as it is, unless `allow_duplicates`.
+	// What is broken off, or arrives otherwise than it was sent, leaves no image that could be used.
+	// FAILED_PRECONDITION with reason NOT_OFFERED, before any byte, if the cloud takes no such disk
+	// format; DATA_LOSS with reason BYTES_DIFFER if what arrived is not what was sent.
+	UploadImage(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[UploadImageRequest, UploadImageResponse], error)
+	// Streams the bytes of one image: what they are, the bytes, and their end. FAILED_PRECONDITION if
+	// they are not there yet. DATA_LOSS with reason BYTES_DIFFER, at the end, if the cloud gave others
+	// than it says it has.
+	DownloadImage(ctx context.Context, in *DownloadImageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadImageResponse], error)
+	// Makes an image of what the cloud itself fetches from a URL. It stays PENDING until that is
+	// done. FAILED_PRECONDITION with reason NOT_OFFERED if the cloud fetches nothing.
+	FetchImage(ctx context.Context, in *FetchImageRequest, opts ...grpc.CallOption) (*FetchImageResponse, error)
 	// Changes what is given and leaves the rest alone.
 	UpdateImage(ctx context.Context, in *UpdateImageRequest, opts ...grpc.CallOption) (*UpdateImageResponse, error)
 	// Deletes one image. Returns once the cloud has taken the order. NOT_FOUND if there is none.
@@ -105,6 +122,48 @@ func (c *imageServiceClient) CreateImage(ctx context.Context, in *CreateImageReq
 	return out, nil
 }
 
+func (c *imageServiceClient) UploadImage(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[UploadImageRequest, UploadImageResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ImageService_ServiceDesc.Streams[1], ImageService_UploadImage_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UploadImageRequest, UploadImageResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ImageService_UploadImageClient = grpc.BidiStreamingClient[UploadImageRequest, UploadImageResponse]
+
+func (c *imageServiceClient) DownloadImage(ctx context.Context, in *DownloadImageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadImageResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ImageService_ServiceDesc.Streams[2], ImageService_DownloadImage_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DownloadImageRequest, DownloadImageResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ImageService_DownloadImageClient = grpc.ServerStreamingClient[DownloadImageResponse]
+
+func (c *imageServiceClient) FetchImage(ctx context.Context, in *FetchImageRequest, opts ...grpc.CallOption) (*FetchImageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FetchImageResponse)
+	err := c.cc.Invoke(ctx, ImageService_FetchImage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *imageServiceClient) UpdateImage(ctx context.Context, in *UpdateImageRequest, opts ...grpc.CallOption) (*UpdateImageResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateImageResponse)
@@ -127,7 +186,7 @@ func (c *imageServiceClient) DeleteImage(ctx context.Context, in *DeleteImageReq
 
 func (c *imageServiceClient) WaitImage(ctx context.Context, in *WaitImageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WaitImageResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ImageService_ServiceDesc.Streams[1], ImageService_WaitImage_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ImageService_ServiceDesc.Streams[3], ImageService_WaitImage_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +205,7 @@ type ImageService_WaitImageClient = grpc.ServerStreamingClient[WaitImageResponse
 
 func (c *imageServiceClient) WatchImages(ctx context.Context, in *WatchImagesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchImagesResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ImageService_ServiceDesc.Streams[2], ImageService_WatchImages_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ImageService_ServiceDesc.Streams[4], ImageService_WatchImages_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +237,20 @@ type ImageServiceServer interface {
 	// Makes the record of an image. It stays PENDING, in the cloud's word queued, until its bytes are
 	// there.
 	CreateImage(context.Context, *CreateImageRequest) (*CreateImageResponse, error)
+	// Makes an image of bytes that follow, and answers when it is READY. The first message says what
+	// image and how many bytes, any message may hold some of them, and the last ends them. An image
+	// of the same name and bytes that is there already is given as it is, unless `allow_duplicates`.
+	// What is broken off, or arrives otherwise than it was sent, leaves no image that could be used.
+	// FAILED_PRECONDITION with reason NOT_OFFERED, before any byte, if the cloud takes no such disk
+	// format; DATA_LOSS with reason BYTES_DIFFER if what arrived is not what was sent.
+	UploadImage(grpc.BidiStreamingServer[UploadImageRequest, UploadImageResponse]) error
+	// Streams the bytes of one image: what they are, the bytes, and their end. FAILED_PRECONDITION if
+	// they are not there yet. DATA_LOSS with reason BYTES_DIFFER, at the end, if the cloud gave others
+	// than it says it has.
+	DownloadImage(*DownloadImageRequest, grpc.ServerStreamingServer[DownloadImageResponse]) error
+	// Makes an image of what the cloud itself fetches from a URL. It stays PENDING until that is
+	// done. FAILED_PRECONDITION with reason NOT_OFFERED if the cloud fetches nothing.
+	FetchImage(context.Context, *FetchImageRequest) (*FetchImageResponse, error)
 	// Changes what is given and leaves the rest alone.
 	UpdateImage(context.Context, *UpdateImageRequest) (*UpdateImageResponse, error)
 	// Deletes one image. Returns once the cloud has taken the order. NOT_FOUND if there is none.
@@ -209,6 +282,15 @@ func (UnimplementedImageServiceServer) GetImage(context.Context, *GetImageReques
 }
 func (UnimplementedImageServiceServer) CreateImage(context.Context, *CreateImageRequest) (*CreateImageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateImage not implemented")
+}
+func (UnimplementedImageServiceServer) UploadImage(grpc.BidiStreamingServer[UploadImageRequest, UploadImageResponse]) error {
+	return status.Error(codes.Unimplemented, "method UploadImage not implemented")
+}
+func (UnimplementedImageServiceServer) DownloadImage(*DownloadImageRequest, grpc.ServerStreamingServer[DownloadImageResponse]) error {
+	return status.Error(codes.Unimplemented, "method DownloadImage not implemented")
+}
+func (UnimplementedImageServiceServer) FetchImage(context.Context, *FetchImageRequest) (*FetchImageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FetchImage not implemented")
 }
 func (UnimplementedImageServiceServer) UpdateImage(context.Context, *UpdateImageRequest) (*UpdateImageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateImage not implemented")
@@ -290,6 +372,42 @@ func _ImageService_CreateImage_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ImageService_UploadImage_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ImageServiceServer).UploadImage(&grpc.GenericServerStream[UploadImageRequest, UploadImageResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ImageService_UploadImageServer = grpc.BidiStreamingServer[UploadImageRequest, UploadImageResponse]
+
+func _ImageService_DownloadImage_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DownloadImageRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ImageServiceServer).DownloadImage(m, &grpc.GenericServerStream[DownloadImageRequest, DownloadImageResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ImageService_DownloadImageServer = grpc.ServerStreamingServer[DownloadImageResponse]
+
+func _ImageService_FetchImage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FetchImageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ImageServiceServer).FetchImage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ImageService_FetchImage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ImageServiceServer).FetchImage(ctx, req.(*FetchImageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ImageService_UpdateImage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateImageRequest)
 	if err := dec(in); err != nil {
@@ -364,6 +482,10 @@ var ImageService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ImageService_CreateImage_Handler,
 		},
 		{
+			MethodName: "FetchImage",
+			Handler:    _ImageService_FetchImage_Handler,
+		},
+		{
 			MethodName: "UpdateImage",
 			Handler:    _ImageService_UpdateImage_Handler,
 		},
@@ -376,6 +498,17 @@ var ImageService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "ListImages",
 			Handler:       _ImageService_ListImages_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "UploadImage",
+			Handler:       _ImageService_UploadImage_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "DownloadImage",
+			Handler:       _ImageService_DownloadImage_Handler,
 			ServerStreams: true,
 		},
 		{

@@ -150,3 +150,20 @@ func (c Widgets) RemoveOwner(ctx context.Context, request *pb.RemoveWidgetOwnerR
 	_, err := unary(ctx, c.at, c.stub.RemoveWidgetOwner, request, 60*time.Second, opts)
 	return err
 }
+
+// Upload makes a widget of bytes that follow.
+//
+// How many bytes there are need not be said; what is said of them is checked. When oaktree is lost
+// meanwhile, all is sent once more, where the source can be read again. [OnProgress] tells how far
+// it is.
+func (c Widgets) Upload(ctx context.Context, source Source, request *pb.UploadWidgetRequest, opts ...grpc.CallOption) (*pb.Widget, error) {
+	return upload(ctx, c.at, c.stub.UploadWidget, source, request, (*pb.UploadWidgetResponse).GetWidget, opts)
+}
+
+// Download streams what a widget is made of.
+//
+// When oaktree is lost meanwhile, it goes on where it was. What arrived otherwise than it was sent,
+// or is not what was stored, is an error. [OnProgress] tells how far it is.
+func (c Widgets) Download(ctx context.Context, target Target, request *pb.DownloadWidgetRequest, opts ...grpc.CallOption) (*pb.Widget, error) {
+	return download(ctx, c.at, c.stub.DownloadWidget, target, request, (*pb.DownloadWidgetResponse).GetWidget, opts)
+}

@@ -1,0 +1,302 @@
+package oaktree
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	pb "opendev.org/openstack/oaktree/go/oaktreemodel/v1"
+)
+
+// downloadRequest is what every download's request has beside its own.
+type downloadRequest interface {
+	proto.Message
+	GetPart() *pb.DownloadPart
+}
+
+// downloadResponse is what every download's response has beside what the bytes are of.
+type downloadResponse interface {
+	GetContent() *pb.DownloadContent
+	GetChunk() []byte
+	GetFinish() *pb.DownloadFinish
+}
+
+// signer gets a ticket for what a download is of; nil if there is none.
+type signer = func(context.Context) (*pb.Ticket, error)
+
+// download puts the bytes of something into a target.
+func download[Q downloadRequest, A, T any](ctx context.Context, at *place, open opener[Q, A], target Target, request Q, result func(*A) T, opts []grpc.CallOption) (T, error) {
+	return downloadWith(ctx, at, open, target, request, result, nil, opts)
+}
+
+// downloadWith is download, of what has to be signed to be fetched straight from the cloud.
+func downloadWith[Q downloadRequest, A, T any](ctx context.Context, at *place, open opener[Q, A], target Target, request Q, result func(*A) T, sign signer, opts []grpc.CallOption) (T, error) {
+	var none T
+	ctx, leave := at.whileOpen(ctx)
+	defer leave()
+	asked, err := prepare(at, request)
+	if err != nil {
+		return none, err
+	}
+	to, err := target.open()
+	if err != nil {
+		return none, err
+	}
+	defer to.drop()
+	d := &downloading[Q, A]{
+		at: at, open: open, request: asked, to: to, sign: sign,
+		straight: goesStraight(opts),
+		again:    &repeats{at: at},
+		opts:     opts,
+	}
+	if err := d.all(ctx); err != nil {
+		return none, err
+	}
+	if err := d.verify(); err != nil {
+		return none, err
+	}
+	if err := to.keep(); err != nil {
+		return none, err
+	}
+	d.meter.set(d.came)
+	return result(d.about), nil
+}
+
+// downloading is one download, however often it is begun.
+type downloading[Q downloadRequest, A any] struct {
+	at       *place
+	open     opener[Q, A]
+	opts     []grpc.CallOption
+	request  Q
+	to       *sink
+	sign     signer
+	straight bool
+	again    *repeats
+
+	// What the bytes are of, by the first response of all.
+	about   *A
+	content *pb.DownloadContent
+	// How many there are to be; -1 where that is not known.
+	total int64
+	came  int64
+	// Of all bytes of the content. Nil where only a part is asked for.
+	whole hash.Hash
+	meter *meter
+}
+
+// all gets all bytes, in as many attempts as it takes.
+func (d *downloading[Q, A]) all(ctx context.Context) error {
+	for {
+		d.again.begin()
+		came := d.came
+		ticket, err := d.attempt(ctx)
+		if err == nil && ticket != nil {
+			err = d.fetch(ctx, ticket)
+		}
+		if err == nil {
+			return nil
+		}
+		var barred *barred
+		if errors.As(err, &barred) && ctx.Err() == nil {
+			// What has brought some bytes is asked for once more, and given up after a while.
+			d.again.count++
+			d.straight = d.came > came && d.again.count < mostRepeats
+			continue
+		}
+		if barred != nil {
+			return cancelled(ctx.Err())
+		}
+		if d.came > 0 && d.content.GetEtag() == "" && d.whole == nil {
+			// Nothing would say whether the rest is of the same bytes.
+			return err
+		}
+		if err := d.again.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// attempt asks oaktree for what is still missing, and takes it in or gets a ticket for it.
+func (d *downloading[Q, A]) attempt(ctx context.Context) (*pb.Ticket, error) {
+	asked := proto.CloneOf(d.request)
+	if d.straight {
+		set(asked, "accepts_ticket", protoreflect.ValueOfBool(true))
+	}
+	part := proto.CloneOf(asked.GetPart())
+	if d.came > 0 {
+		if part == nil {
+			part = &pb.DownloadPart{}
+		}
+		part.OffsetBytes += d.came
+		part.IfEtag = d.content.GetEtag()
+		if part.LengthBytes != nil {
+			*part.LengthBytes -= d.came
+		}
+	}
+	if part != nil {
+		set(asked, "part", protoreflect.ValueOfMessage(part.ProtoReflect()))
+	}
+	var (
+		ticket *pb.Ticket
+		finish *pb.DownloadFinish
+		sum    = sha256.New()
+		failed error
+	)
+	opts := append(d.opts[:len(d.opts):len(d.opts)], &d.again.shown)
+	_, err := each(ctx, d.at, d.open, asked, opts, func(answer *A) bool {
+		told := any(answer).(downloadResponse)
+		if content := told.GetContent(); content != nil && d.about == nil {
+			d.begin(answer, content)
+		}
+		if ticket = ticketOf(answer); ticket == nil && told.GetContent() != nil {
+			ticket, failed = d.signed(ctx)
+		}
+		if ticket != nil || failed != nil {
+			return false
+		}
+		if chunk := told.GetChunk(); len(chunk) > 0 {
+			sum.Write(chunk)
+			failed = d.take(chunk)
+		}
+		finish = told.GetFinish()
+		return failed == nil
+	})
+	switch {
+	case failed != nil:
+		return nil, failed
+	case err != nil || ticket != nil:
+		return ticket, err
+	case finish == nil || d.about == nil:
+		return nil, fault("the server ended the download without saying that all was sent")
+	case finish.GetSha256() != hexOf(sum):
+		return nil, differ("the bytes that came have the SHA-256 %s, and oaktree sent %s", hexOf(sum), finish.GetSha256())
+	}
+	return nil, nil
+}
+
+// begin notes what the bytes are.
+func (d *downloading[Q, A]) begin(answer *A, content *pb.DownloadContent) {
+	part := d.request.GetPart()
+	hasLength := part != nil && part.LengthBytes != nil
+	d.about, d.content, d.total = answer, content, -1
+	if content.SizeBytes != nil {
+		d.total = max(content.GetSizeBytes()-part.GetOffsetBytes(), 0)
+		if hasLength {
+			d.total = min(d.total, part.GetLengthBytes())
+		}
+	}
+	if part.GetOffsetBytes() == 0 && (!hasLength || d.total == content.GetSizeBytes()) {
+		switch {
+		case content.GetSha256() != "":
+			d.whole = sha256.New()
+		case content.GetSha512() != "":
+			d.whole = sha512.New()
+		case content.GetMd5() != "":
+			d.whole = md5.New()
+		}
+	}
+	d.meter = newMeter(d.opts, subject(d.request), d.total)
+}
+
+// signed is a ticket for what is still to come, where one has to be asked for and is worth it.
+func (d *downloading[Q, A]) signed(ctx context.Context) (*pb.Ticket, error) {
+	// Without a digest nothing would say that the right bytes came.
+	if d.sign == nil || !d.straight || d.whole == nil || d.total-d.came < directBytes {
+		return nil, nil
+	}
+	return d.sign(ctx)
+}
+
+// take puts some bytes where they belong.
+func (d *downloading[Q, A]) take(some []byte) error {
+	if d.total >= 0 && d.came+int64(len(some)) > d.total {
+		return differ("more bytes came than the %d there are", d.total)
+	}
+	if _, err := d.to.Write(some); err != nil {
+		return err
+	}
+	if d.whole != nil {
+		d.whole.Write(some)
+	}
+	d.came += int64(len(some))
+	d.meter.set(d.came)
+	return nil
+}
+
+// verify says whether what came is what is stored.
+func (d *downloading[Q, A]) verify() error {
+	if d.total >= 0 && d.came != d.total {
+		return differ("%d bytes came of %d", d.came, d.total)
+	}
+	if d.whole == nil {
+		return nil
+	}
+	for _, stored := range []string{d.content.GetSha256(), d.content.GetSha512(), d.content.GetMd5()} {
+		if stored == "" {
+			continue
+		}
+		if came := hexOf(d.whole); came != stored {
+			return differ("the bytes that came have the digest %s, and what is stored has %s", came, stored)
+		}
+		break
+	}
+	return nil
+}
+
+// fetch gets what is still missing straight from the cloud. What does not work there is a *barred.
+func (d *downloading[Q, A]) fetch(ctx context.Context, ticket *pb.Ticket) error {
+	request, err := d.at.newHTTPRequest(ctx, ticket, d.again.shown.token, subject(d.request))
+	if err != nil {
+		return err
+	}
+	if d.came == d.total {
+		return nil
+	}
+	offset := d.request.GetPart().GetOffsetBytes() + d.came
+	wanted := int(ticket.GetExpectedStatus())
+	if offset > 0 || d.request.GetPart().GetLengthBytes() > 0 {
+		last := ""
+		if d.total >= 0 {
+			last = fmt.Sprint(offset + d.total - d.came - 1)
+		}
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", offset, last))
+		wanted = 206
+	}
+	response, err := d.at.ask(request, wanted)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if sent := response.Header.Get("Etag"); sent != "" && d.sign != nil && !sameEtag(sent, d.content.GetEtag()) {
+		return &barred{why: "the object has changed"}
+	}
+	if left := d.total - d.came; d.total >= 0 && response.ContentLength >= 0 && response.ContentLength != left {
+		return &barred{why: fmt.Sprintf("the cloud sends %d bytes and not %d", response.ContentLength, left)}
+	}
+	buffer := make([]byte, chunkBytes)
+	for {
+		count, err := response.Body.Read(buffer)
+		if failed := d.take(buffer[:count]); failed != nil {
+			return failed
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return &barred{why: err.Error()}
+		}
+	}
+	if d.total >= 0 && d.came < d.total {
+		return &barred{why: "the cloud sent too few bytes"}
+	}
+	return nil
+}
