@@ -93,13 +93,16 @@ func (r *received) take(message uploadMessage) {
 
 // rest says that the bytes are wanted, and takes the messages after the first, to the one that ends
 // it.
-func (r *received) rest(stream grpc.ServerStream, said proto.Message) error {
+func (r *received) rest(stream grpc.ServerStream, first proto.Message) error {
+	return r.after(stream, first, wanted)
+}
+
+// after is rest, but says something else to begin with.
+func (r *received) after(stream grpc.ServerStream, said, answer proto.Message) error {
 	defer close(r.over)
 	first := said.(uploadMessage)
-	if _, isImage := said.(*pb.UploadImageRequest); isImage {
-		if r.err = stream.SendMsg(wanted); r.err != nil {
-			return r.err
-		}
+	if r.err = stream.SendMsg(answer); r.err != nil {
+		return r.err
 	}
 	for r.take(first); r.finish == nil; {
 		next := first.ProtoReflect().New().Interface().(uploadMessage)
