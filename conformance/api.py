@@ -14,6 +14,8 @@ from google.protobuf.message_factory import GetMessageClass
 from model import Model, Rpc
 
 WITH_SECRETS = "_with_secrets"
+# What clients do by many calls.
+DIRECTORIES = frozenset({"upload_directory", "download_directory"})
 
 
 @cache

@@ -12,11 +12,11 @@ from . import api, expect
 FOLDER = Path(__file__).resolve().parent / "cases"
 
 # What may be said of how a call went.
-OUTCOME = {"result", "items", "has", "lacks", "count", "told", "error", "keep"}
+OUTCOME = {"result", "items", "has", "lacks", "count", "told", "error", "refused", "keep"}
 # Each kind of step by the key that begins it, with what else it may hold.
 STEPS: dict[str, set[str]] = {
     "call": {"at", "request", "timeout", "take", "states", "failures", "times", "requests"}
-    | {"start"}
+    | {"start", "source", "target", "progress", "segment_size"}
     | OUTCOME,
     "hear": {"item"},
     "ended": OUTCOME,
@@ -28,7 +28,8 @@ STEPS: dict[str, set[str]] = {
     "client": set(),
     "connect": {"refused"},
     "environment": set(),
-    "file": {"holds", "mode", "age"},
+    "file": {"holds", "joins", "bytes", "seed", "link", "mode", "age"},
+    "found": set(),
     "pause": set(),
 }
 
@@ -51,8 +52,9 @@ class Case:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """Its steps that are calls, with what is known of them before it is run."""
-        return [self.known(step) for step in self.steps if "call" in step]
+        """Its steps that are calls of rpcs, with what is known of them before it is run."""
+        known = [self.known(step) for step in self.steps if "call" in step]
+        return [step for step in known if step["call"] not in api.DIRECTORIES]
 
     def known(self, value: Any) -> Any:
         """A part of a step, with what stands for ${each...}."""
@@ -94,8 +96,8 @@ def _check(step: dict[str, Any], names: expect.Names) -> None:
         raise ValueError(f"a step begins with one of {', '.join(STEPS)}, not {kind}")
     if unknown := step.keys() - STEPS[kind] - {kind}:
         raise ValueError(f"a {kind} has no {', '.join(sorted(unknown))}")
-    if kind == "call":
-        api.rpc(expect.fill(step["call"], names))
+    if kind == "call" and (call := expect.fill(step["call"], names)) not in api.DIRECTORIES:
+        api.rpc(call)
 
 
 def load_all() -> list[Case]:

@@ -25,7 +25,14 @@ class Outcome:
     failures: list[Any] = field(default_factory=list)
     result: Any = None
     error: Any = None
+    # What a language's own error says, such as one of a file that is not there.
+    refused: str | None = None
     over: bool = False
+
+    @property
+    def why(self) -> str | None:
+        """What it failed by, in words; None if it did not."""
+        return str(self.error["message"]) if self.error else self.refused
 
     def take(self, line: dict[str, Any]) -> None:
         """Take a driver's line in. Failed if the driver could not make the call."""
@@ -34,7 +41,7 @@ class Outcome:
             self.items.append(_read(value))
         elif kind == "failure":
             self.failures.append(_read(value))
-        elif kind in ("result", "error"):
+        elif kind in ("result", "error", "refused"):
             setattr(self, kind, _read(value))
             self.over = True
         else:

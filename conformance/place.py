@@ -142,6 +142,8 @@ def embedded(folder: Path) -> Place:
         "flavor": "m1.tiny",
         "network": "private",
         "outside": "public",
+        # A page that a cloud can fetch.
+        "page": f"{demo.clouds['direct'].address}/identity/v3",
     }
     return Place(folder, names, demo)
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
+import shutil
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import oaktreemodel
-import yaml
-
-from . import api, expect
+from . import api, expect, files
 from .case import Case
 from .driver import Asked, Driver, Silent
+from .made import Made
 from .oaktrees import Oaktree
 from .outcome import Call, Failed, Outcome
 from .place import Place
 
-# Seconds that a cloud may take to delete what a case made.
-DELETING = 120.0
 # What the secrets are called among what a client is given.
 SECRET = ("token", "client_secret")
 
@@ -40,12 +36,14 @@ class Run:
         self._own_drivers: list[Driver] = []
         self._was_connected = False
         self._calls: dict[str, Call] = {}
-        self._made: list[tuple[str, dict[str, Any]]] = []
+        self._made = Made()
         self._files: list[Path] = []
+        self._folder = Path(tempfile.mkdtemp(prefix="conformance-"))
         # What no error and no item may tell.
         self._secrets: set[str] = set()
         new = str(uuid.uuid4())
         own = {"unique": f"conf-{new[:8]}", "uuid": new, "oaktree": self._listens()}
+        own["folder"] = str(self._folder)
         if case.deployed:
             own["here"] = place.names["there"]
         self._names: expect.Names = {**place.names, **own}
@@ -123,16 +121,18 @@ class Run:
         self._own_drivers.append(self._driver)
 
     def _do_file(self, step: dict[str, Any]) -> None:
-        path, holds = Path(step["file"]), step["holds"]
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._files.append(path)
-        if isinstance(holds, dict):
+        path = Path(step["file"])
+        if not path.is_relative_to(self._folder):
+            self._files.append(path)
+        if isinstance(holds := step.get("holds"), dict):
             self._hide(holds)
-            holds = yaml.safe_dump(holds)
-        path.write_text(holds)
-        path.chmod(step.get("mode", 0o600))
-        then = time.time() - step.get("age", 0)
-        os.utime(path, (then, then))
+        files.write(path, step)
+
+    def _do_found(self, step: dict[str, Any]) -> None:
+        """Looks at what is in files and folders."""
+        there = {path: Path(path) for path in step["found"]}
+        told = {path: files.look(one) for path, one in there.items() if _is_there(one)}
+        self._fit(step["found"], told, "files")
 
     def _hide(self, given: dict[str, Any]) -> None:
         self._secrets |= {str(given[name]) for name in SECRET if given.get(name)}
@@ -155,7 +155,8 @@ class Run:
             return
         for call in calls:
             outcome = self._finish(call)
-            self._remember(step["call"], outcome.result)
+            if not self._case.scripted:
+                self._made.remember(step["call"], outcome.result)
             self._compare(step, outcome)
         for cloud, wanted in step.get("requests", {}).items():
             self._fit(wanted, self._since(cloud, before[cloud], wanted), f"requests to {cloud}")
@@ -163,8 +164,10 @@ class Run:
     def _begin(self, step: dict[str, Any]) -> Call:
         if not self._was_connected:
             self._do_connect({"connect": {}})
-        collection, method = step["call"].split(".")
-        command = {"rpc": api.rpc(step["call"]).name, "collection": collection, "method": method}
+        collection, _, method = step["call"].rpartition(".")
+        command = {"collection": collection, "method": method} if collection else {"method": method}
+        if collection:
+            command["rpc"] = api.rpc(step["call"]).name
         where = step.get("at", "everywhere" if self._case.scripted else self._names["here"])
         if isinstance(where, str):
             command |= {} if where == "everywhere" else {"cloud": where}
@@ -172,6 +175,7 @@ class Run:
             command["at"] = where
         command["request"] = step.get("request", {})
         options = {"timeout", "take", "states", "failures"}
+        options |= {"source", "target", "progress", "segment_size"}
         command |= {key: value for key, value in step.items() if key in options}
         return Call(self._driver.ask(**command))
 
@@ -202,12 +206,14 @@ class Run:
                 raise Failed(f"{error}; expected {wanted}, and had heard {heard}") from None
 
     def _compare(self, step: dict[str, Any], outcome: Outcome) -> None:
-        if "error" in step:
+        if "refused" in step:
+            self._fit(step["refused"], outcome.why, "the refusal")
+        elif "error" in step:
             if outcome.error is None:
                 raise Failed(f"it went well, with {outcome}; expected {step['error']}")
             self._fit(step["error"], outcome.error, "error")
-        elif outcome.error is not None:
-            raise Failed(f"it failed: {expect.shown(outcome.error)}")
+        elif outcome.error is not None or outcome.refused is not None:
+            raise Failed(f"it failed: {expect.shown(outcome.error or outcome.refused)}")
         if "result" in step:
             self._fit(step["result"], outcome.result, "result")
         if "items" in step:
@@ -294,43 +300,17 @@ class Run:
 
     # Afterwards.
 
-    def _remember(self, call: str, result: Any) -> None:
-        collection, _, method = call.partition(".")
-        is_thing = f"{collection}.delete" in api.rpcs()
-        if is_thing and method.startswith("create") and not self._case.scripted and result:
-            for one in self._resources(result):
-                self._made.append((collection, one))
-
-    def _resources(self, result: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The thing that was made, which a response with secrets holds."""
-        if "location" in result:
-            yield result
-        else:
-            yield from (one for one in result.values() if "location" in one)
-
     def _tidy(self) -> None:
         """Leaves nothing behind: not a fault, not a thing that was made."""
         for driver in self._own_drivers:
             driver.close()
         for path in self._files:
             path.unlink(missing_ok=True)
+        shutil.rmtree(self._folder)
         self._place.restore()
-        if not self._made:
-            return
-        with self._place.client() as client:
-            for name, thing in reversed(self._made):
-                collection: Any = getattr(client.at(thing["location"]), name)
-                with contextlib.suppress(oaktreemodel.NotFound):
-                    _delete(collection, thing["id"])
+        self._made.delete(self._place)
 
 
-def _delete(collection: Any, identifier: str) -> None:
-    """Raises NotFound if it is gone."""
-    try:
-        collection.delete(identifier)
-    except (oaktreemodel.Failed, oaktreemodel.InvalidArgument):
-        # What is being made, some clouds do not delete.
-        collection.wait(identifier, timeout=DELETING)
-        collection.delete(identifier)
-    if hasattr(collection, "wait"):
-        collection.wait(identifier, until="deleted", timeout=DELETING)
+def _is_there(path: Path) -> bool:
+    # A link that leads nowhere is there, too.
+    return path.is_symlink() or path.exists()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,33 @@ CODES = {code.name: code for code in grpc.StatusCode}
 DETAILS = error_details_pb2.DESCRIPTOR
 
 
+class Sent:
+    """What an upload has sent so far."""
+
+    def __init__(self, requests: Iterator[Any]) -> None:
+        self._requests = requests
+        self._bytes = b""
+        self._messages = 0
+        self._finish: dict[str, Any] = {}
+
+    def read(self, count: int | None = None) -> Any:
+        """Takes so many messages in, or all there are. The last of them."""
+        last = None
+        # It ends so where the client breaks it off.
+        with contextlib.suppress(grpc.RpcError):
+            for last in islice(self._requests, count):
+                self._messages += 1
+                self._bytes += last.chunk
+                if last.HasField("finish"):
+                    self._finish = {"finish": MessageToDict(last.finish)}
+        return last
+
+    def told(self) -> dict[str, Any]:
+        """For a case to look at; `finish` is absent until it is there."""
+        held = {"size": len(self._bytes), "sha256": hashlib.sha256(self._bytes).hexdigest()}
+        return {"messages": self._messages, **held, **self._finish}
+
+
 @dataclass
 class Seen:
     """A call as it came in."""
@@ -35,12 +65,15 @@ class Seen:
     metadata: dict[str, Any]
     deadline: float | None
     over: threading.Event = field(default_factory=threading.Event)
+    # Of an upload, whose `request` is its first message but for bytes and their end.
+    sent: Sent | None = None
 
     def told(self) -> dict[str, Any]:
         """For a case to look at. deadline: the seconds there were; absent where there was none."""
         left = {} if self.deadline is None else {"deadline": self.deadline}
-        over = {"over": self.over.is_set()}
-        return {"request": self.request, "metadata": self.metadata, **left, **over}
+        told = {"request": self.request, "metadata": self.metadata, "over": self.over.is_set()}
+        sent = {"sent": self.sent.told()} if self.sent else {}
+        return {**told, **left, **sent}
 
 
 class Scripted(grpc.GenericRpcHandler):
@@ -48,7 +81,9 @@ class Scripted(grpc.GenericRpcHandler):
 
     `script` has, for each rpc, what its calls get in turn, the last one for ever. An answer is
     `message`, or `error`, or a `stream` of messages and errors; `hold` keeps the call open after
-    it; `meet` lets so many calls wait for each other before any is answered.
+    it; `meet` lets so many calls wait for each other before any is answered. What is uploaded is
+    read to its end before it is answered, unless the stream says by `read` how many messages come
+    next, or `all`.
     """
 
     def __init__(self, socket: Path) -> None:
@@ -91,6 +126,8 @@ class Scripted(grpc.GenericRpcHandler):
             "request_deserializer": api.message(rpc.request.full_name).FromString,
             "response_serializer": lambda message: message.SerializeToString(),
         }
+        if rpc.proto.client_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._uploading(rpc), **kinds)
         if rpc.proto.server_streaming:
             return grpc.unary_stream_rpc_method_handler(self._streaming(rpc), **kinds)
         return grpc.unary_unary_rpc_method_handler(self._unary(rpc), **kinds)
@@ -107,16 +144,33 @@ class Scripted(grpc.GenericRpcHandler):
 
         return answer
 
-    def _play(self, rpc: Rpc, request: Message, context: grpc.ServicerContext) -> Iterator[Message]:
-        answer, over = self._take(rpc.name, request, context)
+    def _uploading(self, rpc: Rpc) -> Callable[..., Iterator[Message]]:
+        def answer(requests: Iterator[Message], context: grpc.ServicerContext) -> Iterator[Message]:
+            sent = Sent(requests)
+            if (first := sent.read(1)) is not None:
+                first.ClearField("chunk")
+                first.ClearField("finish")
+                yield from self._play(rpc, first, context, sent)
+
+        return answer
+
+    def _play(
+        self, rpc: Rpc, request: Message, context: grpc.ServicerContext, sent: Sent | None = None
+    ) -> Iterator[Message]:
+        answer, over = self._take(rpc.name, request, context, sent)
+        stream = answer.get("stream", [answer])
+        if sent and not any("read" in one for one in stream):
+            sent.read()
         if "meet" in answer:
             try:
                 self._meetings[rpc.name].wait(BOUND)
             except threading.BrokenBarrierError:
                 _fail(context, {"code": "ABORTED", "message": "the others did not come"})
-        for one in answer.get("stream", [answer]):
+        for one in stream:
             if "error" in one:
                 _fail(context, one["error"])
+            elif sent and "read" in one:
+                sent.read(None if one["read"] == "all" else one["read"])
             elif "message" in one or one is not answer:
                 told = one["message"] if one is answer else one
                 yield ParseDict(told, api.message(rpc.response.full_name)())
@@ -126,7 +180,7 @@ class Scripted(grpc.GenericRpcHandler):
                 context.abort(grpc.StatusCode.CANCELLED, "nobody waits any more")
 
     def _take(
-        self, name: str, request: Message, context: grpc.ServicerContext
+        self, name: str, request: Message, context: grpc.ServicerContext, sent: Sent | None
     ) -> tuple[Any, threading.Event]:
         left = context.time_remaining()
         seen = Seen(
@@ -134,6 +188,7 @@ class Scripted(grpc.GenericRpcHandler):
             dict(context.invocation_metadata()),
             # gRPC says the end of time where there is no deadline.
             left if left is not None and left < 1e9 else None,
+            sent=sent,
         )
         context.add_callback(seen.over.set)
         with self._lock:

@@ -4,11 +4,16 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <oaktree/call_options.h>
+#include <oaktree/source.h>
 #include <oaktree/stream.h>
+#include <oaktree/target.h>
+#include <oaktree/transfer_options.h>
 #include <oaktree/v1/scope.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -27,6 +32,9 @@ class Job {
   void Tell(const std::string& kind, const Json& what) const;
 
   oaktree::CallOptions options() const;
+  oaktree::TransferOptions transfer_options() const;
+  oaktree::Source source() const;
+  oaktree::Target target() const;
 
   template <typename T>
   T Request() const {
@@ -37,7 +45,7 @@ class Job {
   }
 
   void Finish(const absl::Status& status, const Json& result = Json()) const {
-    if (status.ok()) {
+    if (status.ok() || *is_left_) {
       Tell("result", result);
     } else {
       Tell("error", ShowError(status));
@@ -47,7 +55,7 @@ class Job {
   template <typename T>
   void Finish(const absl::StatusOr<T>& answer) const {
     if (answer.ok()) {
-      Tell("result", Show(*answer));
+      Finish(answer.status(), Show(*answer));
     } else {
       Finish(answer.status());
     }
@@ -68,7 +76,12 @@ class Job {
   }
 
  private:
+  // Tells of a transfer's progress, and leaves it where it is told to.
+  oaktree::OnProgress Follow() const;
+
   const Json command_;
+  // Whether it was left in the middle; shared with what may outlive this.
+  const std::shared_ptr<std::atomic<bool>> is_left_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 using Call = std::function<void(const oaktree::Scope&, const Job&)>;

@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/struct.pb.h>
+#include <oaktree/transfer_options.h>
 #include <oaktree/watch.h>
 
 #include <map>
@@ -19,6 +20,7 @@ std::string Text(const Json& json);
 
 Json Show(const google::protobuf::Message& message);
 Json Show(const std::string& text);
+Json Show(const oaktree::Progress& progress);
 Json ShowError(const absl::Status& status);
 // What is the same in the events of every resource.
 std::map<std::string, Json> ShowEvent(const oaktree::AnyEvent& event);

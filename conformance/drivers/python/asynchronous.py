@@ -7,18 +7,28 @@ import contextlib
 import inspect
 import json
 import sys
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import oaktreemodel
 import oaktreemodel.aio
 
-from .plain import Tell, arguments, method, shown, teller
+from .plain import Left, Tell, arguments, method, shown, teller
+
+
+async def asynchronous(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """A source of the kind that this client alone takes."""
+    for piece in pieces:
+        yield piece
 
 
 async def call(client: oaktreemodel.aio.Client, command: dict[str, Any], tell: Tell) -> None:
     """Make a call, and tell how it goes."""
     try:
-        answer = method(client, command)(**arguments(command, tell))
+        values = arguments(command, tell)
+        if isinstance(values.get("source"), Iterator):
+            values["source"] = asynchronous(values["source"])
+        answer = method(oaktreemodel.aio, client, command)(**values)
         if inspect.isasyncgen(answer):
             number = 0
             async with contextlib.aclosing(answer):
@@ -32,6 +42,10 @@ async def call(client: oaktreemodel.aio.Client, command: dict[str, Any], tell: T
             tell(result=shown(await answer))
     except oaktreemodel.OaktreeError as error:
         tell(error=shown(error))
+    except Left:
+        tell(result=None)
+    except (OSError, ValueError) as error:
+        tell(refused=str(error))
     except (Exception, asyncio.CancelledError) as error:
         tell(broken=repr(error))
 

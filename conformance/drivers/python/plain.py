@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields, is_dataclass
+from functools import partial
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
@@ -16,6 +19,7 @@ from oaktreemodel import (
     InvalidArgument,
     OaktreeError,
     PartialFailure,
+    Progress,
     QuotaExceeded,
     RateLimited,
     v1,
@@ -23,6 +27,10 @@ from oaktreemodel import (
 
 Tell = Callable[..., None]
 _lock = threading.Lock()
+
+
+class Left(Exception):
+    """A transfer that was left in the middle."""
 
 
 def teller(number: int) -> Tell:
@@ -43,22 +51,63 @@ def scope(client: Any, command: dict[str, Any]) -> Any:
     return client.at(command["at"]) if "at" in command else client
 
 
-def method(client: Any, command: dict[str, Any]) -> Any:
-    """What to call."""
+def method(package: Any, client: Any, command: dict[str, Any]) -> Any:
+    """What to call; package: whose client it is."""
+    if "collection" not in command:
+        return partial(getattr(package, command["method"]), scope(client, command))
     return getattr(getattr(scope(client, command), command["collection"]), command["method"])
+
+
+def source(given: Any) -> Any:
+    """What to upload: a path, or bytes that can be read only once."""
+    return given if isinstance(given, str) else _pieces(given["reader"])
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        yield from iter(partial(file.read, 10_000), b"")
+
+
+def _target(given: Any) -> Any:
+    # Unbuffered: nobody closes it.
+    return given if isinstance(given, str) else open(given["writer"], "wb", buffering=0)
 
 
 def arguments(command: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """What to call it with."""
-    request = ParseDict(command["request"], getattr(v1, f"{command['rpc']}Request")())
-    values = {field.name: value for field, value in request.ListFields()}
+    values = dict(command["request"])
+    if "rpc" in command:
+        request = ParseDict(values, getattr(v1, f"{command['rpc']}Request")())
+        values = {field.name: value for field, value in request.ListFields()}
+    if "source" in command or "target" in command:
+        # What is known of the bytes stands among the arguments.
+        for name in values.keys() & {"content", "part"}:
+            values |= {field.name: value for field, value in values.pop(name).ListFields()}
+    if "source" in command:
+        values["source"] = source(command["source"])
+    if "target" in command:
+        values["target"] = _target(command["target"])
     if "timeout" in command:
         values["timeout"] = command["timeout"]
     if command.get("failures"):
         values["on_failure"] = lambda error: tell(failure=shown(error))
     if command.get("states"):
         values["on_state"] = lambda state: tell(item=shown(state))
+    if command.get("progress"):
+        values["progress"] = _progress(command.get("take"), tell)
     return values
+
+
+def _progress(take: int | None, tell: Tell) -> Callable[[Progress], None]:
+    told = itertools.count(1)
+
+    def on_progress(progress: Progress) -> None:
+        item = {name: one for name, one in asdict(progress).items() if one is not None}
+        tell(item=item)
+        if next(told) == take:
+            raise Left
+
+    return on_progress
 
 
 def shown(value: Any) -> Any:
@@ -71,6 +120,8 @@ def shown(value: Any) -> Any:
         return _event(value)
     if isinstance(value, list):
         return [shown(one) for one in value]
+    if is_dataclass(value):
+        return {one.name: shown(getattr(value, one.name)) for one in fields(value)}
     return value
 
 

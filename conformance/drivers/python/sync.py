@@ -10,13 +10,13 @@ from typing import Any
 
 import oaktreemodel
 
-from .plain import Tell, arguments, method, shown, teller
+from .plain import Left, Tell, arguments, method, shown, teller
 
 
 def call(client: oaktreemodel.Client, command: dict[str, Any], tell: Tell) -> None:
     """Make a call, and tell how it goes."""
     try:
-        answer = method(client, command)(**arguments(command, tell))
+        answer = method(oaktreemodel, client, command)(**arguments(command, tell))
         if isinstance(answer, Generator):
             for number, item in enumerate(answer, 1):
                 tell(item=shown(item))
@@ -27,6 +27,10 @@ def call(client: oaktreemodel.Client, command: dict[str, Any], tell: Tell) -> No
         tell(result=shown(answer))
     except oaktreemodel.OaktreeError as error:
         tell(error=shown(error))
+    except Left:
+        tell(result=None)
+    except (OSError, ValueError) as error:
+        tell(refused=str(error))
     except Exception as error:
         tell(broken=repr(error))
 
