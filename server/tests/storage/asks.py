@@ -28,7 +28,7 @@ class Store:
         self.place = running.caller.clouds.one(location)
         self.channel = channel
 
-    def __call__(self, rpc_name: str, /, **fields: Any) -> Any:
+    def __call__(self, rpc_name: str, /, timeout: float = 60, **fields: Any) -> Any:
         """A response, or of what streams the list of all."""
         rpc = RPCS[rpc_name]
         request = rpc.request(location=self.location, **fields)
@@ -38,7 +38,7 @@ class Store:
             request_serializer=rpc.request.SerializeToString,
             response_deserializer=message_class(f"{rpc_name}Response").FromString,
         )
-        answer = call(request, timeout=60)
+        answer = call(request, timeout=timeout)
         return list(answer) if rpc.streams else answer
 
     def listed(self, parent: str, **fields: Any) -> list[Any]:

@@ -203,3 +203,24 @@ def test_a_list_that_fails_on_its_way_fails(
     demo.fault("modern", "status", service="object-store", method="GET", path=path, skip=1)
     with refused(Code.UNKNOWN, "CLOUD_ERROR"):
         modern.names(name)
+
+
+def test_a_cloud_that_says_nothing_holds_nobody(modern: Store, demo: DemoCloud, name: str) -> None:
+    modern.fill(name, *"abc")
+    path = "/v1/{account}/{container}"
+    demo.fault("modern", "silent", service="object-store", method="GET", path=path)
+    with pytest.raises(grpc.RpcError) as error:
+        modern("ListStorageObjects", parent=name, timeout=1)
+    call: Any = error.value
+    assert call.code() == Code.DEADLINE_EXCEEDED
+    assert modern.names(name) == ["a", "b", "c"]
+
+
+def test_a_list_that_trickles_in_is_whole(modern: Store, demo: DemoCloud, name: str) -> None:
+    names = [f"{number:03d}" for number in range(40)]
+    modern.fill(name, *names)
+    path = "/v1/{account}/{container}"
+    demo.fault(
+        "modern", "slow", service="object-store", method="GET", path=path, bytes_per_second=10_000
+    )
+    assert modern.names(name) == names

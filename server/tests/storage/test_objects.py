@@ -7,16 +7,17 @@ import time
 import uuid
 from typing import Any
 
+import grpc
 import pytest
 from oaktree import objectmany, swift
 from oaktree.democloud import DemoCloud
 from oaktreemodel.v1.storage_object_pb2 import StorageObject
 
+from ..conftest import until
 from .asks import Code, Store, refused
 from .test_listing import ODD, ordered
 
 LATER = int(time.time()) + 100_000
-OBJECT = "/v1/{account}/{container}/{object:path}"
 ACCOUNT = "/v1/{account}"
 
 
@@ -111,7 +112,7 @@ def test_none_is_not_found(store: Store, name: str) -> None:
     store.fill(name, "b")
     for parent in (name, "no-such-container"):
         for verb in ("Get", "Update", "Delete", "Copy"):
-            fields = {"to_name": "x"} if verb == "Copy" else {}
+            fields: dict[str, Any] = {"to_name": "x"} if verb == "Copy" else {}
             with refused(Code.NOT_FOUND, "NOT_FOUND") as caught:
                 store(f"{verb}StorageObject", parent=parent, name_or_id="a", **fields)
             assert "'a'" in caught.message
@@ -489,3 +490,23 @@ def test_a_token_that_has_ended_is_renewed(modern: Store, demo: DemoCloud, name:
     modern.fill(name, "a", "b")
     demo.expire_tokens("modern")
     assert delete_many(modern, name, everything=True).object_count == 2
+
+
+def test_a_deletion_goes_on_when_its_caller_leaves(
+    modern: Store, demo: DemoCloud, name: str
+) -> None:
+    modern.fill(name, *"abcd")
+    demo.fault("modern", "late", service="object-store", method="POST", path=ACCOUNT, seconds=2)
+    with pytest.raises(grpc.RpcError) as error:
+        delete_many(modern, name, everything=True, timeout=1)
+    call: Any = error.value
+    assert call.code() == Code.DEADLINE_EXCEEDED
+    until(lambda: everything(modern, name) == [])
+
+
+def test_a_deletion_that_comes_twice_tells_the_same(modern: Store, name: str) -> None:
+    modern.fill(name, *"abcd")
+    request_id = str(uuid.uuid4())
+    first = delete_many(modern, name, everything=True, request_id=request_id)
+    assert delete_many(modern, name, everything=True, request_id=request_id) == first
+    assert first.object_count == 4
