@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "oaktree/error.h"
+#include "oaktree/failures.h"
 #include "oaktree/place.h"
 
 namespace oaktree::internal {
@@ -18,15 +19,6 @@ using Clock = std::chrono::steady_clock;
 // When a wait ends; the longest ones before the clock does.
 Clock::time_point After(absl::Duration timeout) {
   return Clock::now() + absl::ToChronoNanoseconds(std::min(timeout, absl::Hours(24 * 366)));
-}
-
-// The same error, with more to its message.
-absl::Status Extend(const absl::Status& error, const std::string& more) {
-  absl::Status extended(error.code(), absl::StrCat(error.message(), "; ", more));
-  error.ForEachPayload([&extended](absl::string_view url, const absl::Cord& payload) {
-    extended.SetPayload(url, payload);
-  });
-  return extended;
 }
 
 }  // namespace

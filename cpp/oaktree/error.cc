@@ -94,6 +94,14 @@ void SetDetail(absl::Status& status, const std::string& name,
   status.SetPayload(absl::StrCat(kPrefix, name), absl::Cord(detail.SerializeAsString()));
 }
 
+absl::Status Extend(const absl::Status& error, const std::string& more) {
+  absl::Status extended(error.code(), absl::StrCat(error.message(), "; ", more));
+  error.ForEachPayload([&extended](absl::string_view url, const absl::Cord& payload) {
+    extended.SetPayload(url, payload);
+  });
+  return extended;
+}
+
 absl::Status FromCall(const grpc::Status& status, const Endpoint& at,
                       const std::string& request_id) {
   if (status.ok()) return absl::OkStatus();

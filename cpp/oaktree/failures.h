@@ -20,6 +20,9 @@ namespace oaktree::internal {
 void SetDetail(absl::Status& status, const std::string& name,
                const google::protobuf::Message& detail);
 
+// The same error, with more to its message.
+absl::Status Extend(const absl::Status& error, const std::string& more);
+
 // The error of a call that failed as a whole, or OK.
 absl::Status FromCall(const grpc::Status& status, const Endpoint& at,
                       const std::string& request_id);

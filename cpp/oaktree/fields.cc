@@ -1,7 +1,5 @@
 #include "oaktree/fields.h"
 
-#include <google/protobuf/descriptor.h>
-
 #include <utility>
 
 namespace oaktree::internal {
@@ -16,6 +14,16 @@ bool SetText(Message& message, const char* name, std::string text) {
   if (field == nullptr) return false;
   message.GetReflection()->SetString(&message, field, std::move(text));
   return true;
+}
+
+bool Has(const Message& message, const char* name) {
+  const auto* field = message.GetDescriptor()->FindFieldByName(name);
+  return field != nullptr && message.GetReflection()->HasField(message, field);
+}
+
+void Clear(Message& message, const char* name) {
+  const auto* field = message.GetDescriptor()->FindFieldByName(name);
+  if (field != nullptr) message.GetReflection()->ClearField(&message, field);
 }
 
 const FieldDescriptor* ResultOf(const Message& response) {

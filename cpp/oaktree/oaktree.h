@@ -9,7 +9,10 @@
 #include "oaktree/credentials.h"
 #include "oaktree/error.h"
 #include "oaktree/mirror.h"
+#include "oaktree/source.h"
 #include "oaktree/stream.h"
+#include "oaktree/target.h"
+#include "oaktree/transfer_options.h"
 #include "oaktree/watch.h"
 
 #endif  // OAKTREE_OAKTREE_H_

@@ -34,20 +34,28 @@ class Fake::Reactor : public grpc::ServerGenericBidiReactor {
     StartRead(&request_);
   }
 
-  void OnReadDone(bool) override {
-    Call call;
-    call.request = AsString(request_);
+  void OnReadDone(bool ok) override {
+    const std::string method = context_.method();
+    const std::string rpc = method.substr(method.rfind('/') + 1);
+    if (call_.requests.empty()) answer_ = fake_.Next(rpc);
+    // A call that ends without a message is one all the same.
+    if (ok) call_.requests.push_back(AsString(request_));
+    if (ok && call_.requests.size() < answer_.hears) {
+      StartRead(&request_);
+      return;
+    }
+    if (!call_.requests.empty()) call_.request = call_.requests[0];
     for (const auto& [key, value] : context_.client_metadata()) {
-      call.metadata.emplace(std::string(key.data(), key.size()),
-                            std::string(value.data(), value.size()));
+      call_.metadata.emplace(std::string(key.data(), key.size()),
+                             std::string(value.data(), value.size()));
     }
     const auto deadline = context_.deadline();
     if (deadline < std::chrono::system_clock::now() + std::chrono::hours(24 * 365)) {
-      call.left = deadline - std::chrono::system_clock::now();
+      call_.left = deadline - std::chrono::system_clock::now();
     }
-    call.over = over_.get_future().share();
-    const std::string method = context_.method();
-    answer_ = fake_.Next(method.substr(method.rfind('/') + 1), std::move(call));
+    call_.over = over_.get_future().share();
+    fake_.Add(rpc, call_);
+    if (answer_.makes) answer_ = answer_.makes(call_);
     answer_.first();
     GoOn();
   }
@@ -69,6 +77,7 @@ class Fake::Reactor : public grpc::ServerGenericBidiReactor {
 
  private:
   void GoOn() {
+    if (is_finished_) return;
     if (next_ < answer_.messages.size()) {
       response_ = AsBuffer(answer_.messages[next_++]);
       StartWrite(&response_);
@@ -85,6 +94,7 @@ class Fake::Reactor : public grpc::ServerGenericBidiReactor {
   grpc::GenericCallbackServerContext& context_;
   grpc::ByteBuffer request_;
   grpc::ByteBuffer response_;
+  Call call_;
   Answer answer_;
   size_t next_ = 0;
   std::atomic<bool> is_finished_ = false;
@@ -138,9 +148,8 @@ void Fake::Await(const std::string& rpc, size_t count) const {
   while (Calls(rpc).size() < count) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
-Answer Fake::Next(const std::string& rpc, Call call) {
+Answer Fake::Next(const std::string& rpc) {
   const std::lock_guard lock(mutex_);
-  calls_[rpc].push_back(std::move(call));
   auto& answers = answers_[rpc];
   if (answers.empty()) {
     return Breaks({grpc::StatusCode::INTERNAL, "the test has no answer for " + rpc});
@@ -148,6 +157,11 @@ Answer Fake::Next(const std::string& rpc, Call call) {
   Answer answer = answers.front();
   if (answers.size() > 1) answers.pop_front();
   return answer;
+}
+
+void Fake::Add(const std::string& rpc, Call call) {
+  const std::lock_guard lock(mutex_);
+  calls_[rpc].push_back(std::move(call));
 }
 
 google::rpc::Status Status(absl::StatusCode code, const std::string& reason,

@@ -8,6 +8,7 @@
 #include <grpcpp/server.h>
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <future>
@@ -27,6 +28,8 @@ namespace oaktree::testing {
 namespace v1 = oaktreemodel::v1;
 using google::protobuf::Message;
 
+struct Call;
+
 // What a test plays: messages, then an end. One is taken for each call, the last one for ever.
 struct Answer {
   std::vector<std::string> messages;
@@ -35,11 +38,17 @@ struct Answer {
   bool is_endless = false;
   // Played before anything is said.
   std::function<void()> first = [] {};
+  // How many messages are heard before that, if so many come.
+  size_t hears = 1;
+  // Makes the answer of what was heard. Absent: it is this one.
+  std::function<Answer(const Call&)> makes;
 };
 
 // What the server saw of a call.
 struct Call {
+  // The first message, and all that were heard.
   std::string request;
+  std::vector<std::string> requests;
   std::multimap<std::string, std::string> metadata;
   std::optional<std::chrono::duration<double>> left;
   // Ready when it is over.
@@ -75,7 +84,8 @@ class Fake {
   class Service;
   class Reactor;
 
-  Answer Next(const std::string& rpc, Call call);
+  Answer Next(const std::string& rpc);
+  void Add(const std::string& rpc, Call call);
 
   mutable std::mutex mutex_;
   std::map<std::string, std::deque<Answer>> answers_;
@@ -103,6 +113,12 @@ template <typename... Messages>
 Answer Breaks(const grpc::Status& end, const Messages&... messages) {
   Answer answer = Says(messages...);
   answer.end = end;
+  return answer;
+}
+
+// Hears the whole of what a call sends first.
+inline Answer AtTheEnd(Answer answer) {
+  answer.hears = SIZE_MAX;
   return answer;
 }
 

@@ -7,24 +7,23 @@ one file, since what is costly to compile are the messages' headers, and most ar
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator, Sequence
 
+import cpp_words as words
 import policy
 from comments import about
-from messages import Field, Message, pascal
+from messages import pascal
 from model import Model, Rpc, Service
 
-WIDTH = 100
 V1 = "oaktree/v1"
 MODEL = "oaktreemodel/v1"
 SYSTEM = ("absl/status/status.h", "absl/status/statusor.h", "memory", "string", "utility", "vector")
 CORE = ("oaktree/call.h", "oaktree/place.h", "oaktree/service_config.h")
 
-PAUSES = ("initialBackoff", "maxBackoff")
-SCALARS = {"string": "std::string", "bytes": "std::string"}
-SCALARS |= {one: f"{one}_t" for one in ("int32", "int64", "uint32", "uint64")}
+# What moves bytes stands in.
+MOVERS = {"Upload": "transfer", "UploadObject": "upload_object", "Download": "transfer"}
 
+PAUSES = ("initialBackoff", "maxBackoff")
 BEYOND = {
     "List": (
         "Leaving the loop ends the call. An error is the last thing it yields, also where places"
@@ -38,6 +37,15 @@ BEYOND = {
         "Leaving the loop ends the call. When oaktree is lost, that is an event of kind kFailed,"
         " and the watch goes on with a kReset as soon as it is back. An error is the last thing it"
         " yields."
+    ),
+    "Upload": (
+        "The bytes are the source's; of how they are sent, `chunk`, `finish` and `accepts_ticket`,"
+        " the request says nothing, and of `content` what is known. When oaktree is lost meanwhile,"
+        " it begins again, if the source can."
+    ),
+    "Download": (
+        "The bytes go to the target, which has them only if they are all there and right. When"
+        " oaktree is lost meanwhile, the rest follows as soon as it is back."
     ),
 }
 PARTIAL = (
@@ -97,7 +105,7 @@ def _scope(services: list[Service]) -> str:
         *OPENING,
         *[f"class {service.plural};" for service in services],
         "",
-        *_comment(
+        *words.comment(
             "The collections of one place, or of every place the caller can see. To use one,"
             " include its header, or oaktree/oaktree.h for all. Copies are cheap."
         ),
@@ -110,7 +118,7 @@ def _scope(services: list[Service]) -> str:
         "  const v1::Location& location() const;",
     ]
     for service in services:
-        body += ["", *_comment(service.source.comment, "  ")]
+        body += ["", *words.comment(service.source.comment, "  ")]
         body.append(f"  {service.plural} {service.collection}() const;")
     body += [
         "",
@@ -129,7 +137,7 @@ def _face(service: Service) -> str:
     files = sorted({f"{MODEL}/{file.stem}.pb.h" for file in (service.file, *results)})
     body = [
         *OPENING,
-        *_comment(service.source.comment),
+        *words.comment(service.source.comment),
         f"class {service.plural} {{",
         " public:",
         f"  explicit {service.plural}(std::shared_ptr<const internal::Place> place)",
@@ -142,31 +150,44 @@ def _face(service: Service) -> str:
         "",
         "}  // namespace oaktree",
     ]
-    includes = ["oaktree/call_options.h", "oaktree/stream.h", *files]
+    moving = {words.ENDS[rpc.verb][1] for rpc in service.rpcs if rpc.verb in words.ENDS}
+    own = ["call_options", "stream", *moving, *(["transfer_options"] if moving else [])]
+    includes = [*sorted(f"oaktree/{one}.h" for one in own), *files]
     return _header(f"v1/{service.file.stem}", SYSTEM, includes, body)
 
 
 def _declarations(rpc: Rpc) -> Iterator[str]:
-    yield from _comment(about(rpc, BEYOND, PARTIAL), "  ")
-    yield from _function(rpc, _returned(rpc), pascal(rpc.method), inside=True)
+    yield from words.comment(about(rpc, BEYOND, PARTIAL), "  ")
+    yield from _function(rpc, words.returned(rpc), pascal(rpc.method), inside=True)
     if _needs_only_a_name(rpc):
-        returned, name, request = _returned(rpc), pascal(rpc.method), _imported(rpc.request)
-        yield f"  {returned} {name}(std::string name_or_id, CallOptions options = {{}}) const {{"
-        yield f"    {request} request;"
-        yield "    request.set_name_or_id(std::move(name_or_id));"
-        yield f"    return {name}(std::move(request), std::move(options));"
-        yield "  }"
+        yield from _by_name(rpc)
     if rpc.verb == "Wait":
         yield ""
-        yield from _comment(f"As {pascal(rpc.method)}, but yields each state as it is seen.", "  ")
-        states = _returned(rpc, stream=True)
+        yield from words.comment(
+            f"As {pascal(rpc.method)}, but yields each state as it is seen.", "  "
+        )
+        states = words.returned(rpc, stream=True)
         yield from _function(rpc, states, f"{pascal(rpc.method)}States", inside=True)
     if rpc.secrets:
         names = ", ".join(one.name for one in rpc.secrets)
         told = f"As {pascal(rpc.method)}, but returns the response, with what is shown only once: "
         yield ""
-        yield from _comment(f"{told}{names}.", "  ")
-        yield from _function(rpc, _whole(rpc), f"{pascal(rpc.method)}WithSecrets", inside=True)
+        yield from words.comment(f"{told}{names}.", "  ")
+        yield from _function(rpc, words.whole(rpc), f"{pascal(rpc.method)}WithSecrets", inside=True)
+
+
+def _by_name(rpc: Rpc) -> Iterator[str]:
+    """The method of one that needs only a name, for who has no more to say."""
+    name = pascal(rpc.method)
+    given = {one: kind for one, kind in words.parameters(rpc).items() if one != words.REQUEST}
+    told = [f"{kind} {one}" for one, kind in given.items()]
+    listed = ", ".join(["std::string name_or_id", *told, f"{words.options(rpc)} options = {{}}"])
+    yield from _folded(f"  {words.returned(rpc)} {name}({listed}) const {{", inside=True)
+    yield f"    {words.message(rpc.request)} request;"
+    yield "    request.set_name_or_id(std::move(name_or_id));"
+    moved = ", ".join(f"std::move({one})" for one in [*words.parameters(rpc), "options"])
+    yield f"    return {name}({moved});"
+    yield "  }"
 
 
 def _needs_only_a_name(rpc: Rpc) -> bool:
@@ -178,13 +199,15 @@ def _needs_only_a_name(rpc: Rpc) -> bool:
 
 
 def _definitions(model: Model, services: list[Service], headers: list[str]) -> str:
+    rpcs = [one for service in services for one in service.rpcs]
+    movers = {f"oaktree/{MOVERS[_mover(one)]}.h" for one in rpcs if one.verb in words.ENDS}
     lines = [
         "// Generated by protoc-gen-oaktree; changes are lost.",
         '#include "oaktree/cloud.gen.h"',
         "",
         "#include <absl/time/time.h>",
         "",
-        *[f'#include "{one}"' for one in CORE],
+        *[f'#include "{one}"' for one in sorted({*CORE, *movers})],
         "",
         "namespace oaktree {",
         "",
@@ -193,7 +216,7 @@ def _definitions(model: Model, services: list[Service], headers: list[str]) -> s
     for service in services:
         name = service.plural
         lines += ["", f"{name} Scope::{service.collection}() const {{ return {name}(place_); }}"]
-    for rpc in (one for service in services for one in service.rpcs):
+    for rpc in rpcs:
         lines += ["", *_definition(rpc)]
     config = policy.service_config(model)
     lines += [
@@ -225,32 +248,35 @@ def _retry_policy(config: str) -> Iterator[str]:
 def _definition(rpc: Rpc) -> Iterator[str]:
     name = pascal(rpc.method)
     path = f'"/{rpc.service.full_name}/{rpc.name}"'
+    if rpc.verb in words.ENDS:
+        yield from _moving(rpc, path)
+        return
     if rpc.proto.server_streaming:
-        returned = _returned(rpc, stream=True)
+        returned = words.returned(rpc, stream=True)
         yield from _function(rpc, returned, f"{name}States" if rpc.verb == "Wait" else name)
         yield f"  return {returned}(internal::{rpc.verb}("
         yield f"      place_, {path},"
-        yield f"      std::make_unique<{_imported(rpc.request)}>(std::move(request)),"
-        yield f"      std::make_unique<{_imported(rpc.response)}>(), options));"
+        yield f"      std::make_unique<{words.message(rpc.request)}>(std::move(request)),"
+        yield f"      std::make_unique<{words.message(rpc.response)}>(), options));"
         yield "}"
         if rpc.verb == "Wait":
             yield ""
-            yield from _function(rpc, _returned(rpc), name)
+            yield from _function(rpc, words.returned(rpc), name)
             yield f"  return internal::Last({name}States(std::move(request), std::move(options)));"
             yield "}"
         return
     limit = f"absl::Seconds({policy.deadline(rpc)})"
     if rpc.secrets and rpc.result:
-        yield from _function(rpc, _returned(rpc), name)
+        yield from _function(rpc, words.returned(rpc), name)
         yield f"  auto response = {name}WithSecrets(std::move(request), std::move(options));"
         yield "  if (!response.ok()) return response.status();"
         yield f"  return std::move(*response->mutable_{rpc.result.name}());"
         yield "}"
         yield ""
-        yield from _function(rpc, _whole(rpc), f"{name}WithSecrets")
+        yield from _function(rpc, words.whole(rpc), f"{name}WithSecrets")
     else:
-        yield from _function(rpc, _returned(rpc), name)
-    yield f"  {_imported(rpc.response)} response;"
+        yield from _function(rpc, words.returned(rpc), name)
+    yield f"  {words.message(rpc.response)} response;"
     yield f"  {'return' if rpc.result is None else 'absl::Status status ='} internal::Unary("
     yield f"      *place_, {path}, request,"
     yield f"      response, {limit}, options);"
@@ -258,79 +284,49 @@ def _definition(rpc: Rpc) -> Iterator[str]:
         yield "  if (!status.ok()) return status;"
         if rpc.result.is_repeated and not rpc.secrets:
             yield f"  const auto& result = response.{rpc.result.name}();"
-        yield f"  return {'response' if rpc.secrets else _value(rpc.result)};"
+        yield f"  return {'response' if rpc.secrets else words.value(rpc.result)};"
     yield "}"
 
 
-def _value(result: Field) -> str:
-    """How the result is moved out of the response."""
-    if result.is_repeated:
-        return f"{_type(result)}(result.begin(), result.end())"
-    if result.message or result.scalar in ("string", "bytes"):
-        return f"std::move(*response.mutable_{result.name}())"
-    return f"response.{result.name}()"
+def _moving(rpc: Rpc, path: str) -> Iterator[str]:
+    """A method that moves bytes."""
+    assert rpc.result
+    yield from _function(rpc, words.returned(rpc), pascal(rpc.method))
+    yield f"  {words.message(rpc.response)} response;"
+    yield f"  absl::Status status = internal::{_mover(rpc)}("
+    yield f"      {'' if _is_in_segments(rpc) else '*'}place_, {path},"
+    yield f"      {words.ENDS[rpc.verb][1]}, request, response, options);"
+    yield "  if (!status.ok()) return status;"
+    yield f"  return {words.value(rpc.result)};"
+    yield "}"
+
+
+def _mover(rpc: Rpc) -> str:
+    """Who moves its bytes."""
+    return "UploadObject" if _is_in_segments(rpc) else rpc.verb
+
+
+def _is_in_segments(rpc: Rpc) -> bool:
+    """Whether large things may go in segments."""
+    return rpc.verb == "Upload" and rpc.request.field("segment") is not None
 
 
 def _function(rpc: Rpc, returned: str, name: str, *, inside: bool = False) -> Iterator[str]:
     """A method's first line, or the whole of its declaration inside the class."""
-    request = f"{_imported(rpc.request)} request"
+    given = [f"{kind} {one}" for one, kind in words.parameters(rpc).items()]
+    options = f"{words.options(rpc)} options"
     if inside:
         if rpc.is_read and all(one.name != "name_or_id" for one in rpc.arguments):
-            request += " = {}"
-        line = f"  {returned} {name}({request}, CallOptions options = {{}}) const;"
+            given[-1] += " = {}"
+        line = f"  {returned} {name}({', '.join(given)}, {options} = {{}}) const;"
     else:
-        line = f"{returned} {rpc.service.plural}::{name}({request}, CallOptions options) const {{"
-    if len(line) > WIDTH:
+        line = f"{returned} {rpc.service.plural}::{name}({', '.join(given)}, {options}) const {{"
+    yield from _folded(line, inside=inside)
+
+
+def _folded(line: str, *, inside: bool) -> Iterator[str]:
+    """What is too long for a line goes on in the next one."""
+    if len(line) > words.WIDTH:
         before, _, after = line.partition("(")
         line = f"{before}(\n{'      ' if inside else '    '}{after}"
     yield line
-
-
-def _returned(rpc: Rpc, *, stream: bool = False) -> str:
-    if rpc.result is None:
-        return "absl::Status"
-    if rpc.verb == "Watch":
-        return f"Stream<Event<{_one(rpc.result)}>>"
-    if rpc.verb == "List" or stream:
-        return f"Stream<{_one(rpc.result)}>"
-    return f"absl::StatusOr<{_type(rpc.result)}>"
-
-
-def _whole(rpc: Rpc) -> str:
-    return f"absl::StatusOr<{_imported(rpc.response)}>"
-
-
-def _type(field: Field) -> str:
-    """The C++ type of a field's value."""
-    return f"std::vector<{_one(field)}>" if field.is_repeated else _one(field)
-
-
-def _one(field: Field) -> str:
-    if field.message:
-        return _imported(field.message)
-    if field.enum:
-        return f"v1::{_nested(field.enum.full_name)}"
-    return SCALARS.get(field.scalar, field.scalar)
-
-
-def _imported(message: Message) -> str:
-    return f"v1::{_nested(message.full_name)}"
-
-
-def _nested(full_name: str) -> str:
-    """What protoc calls a message or an enum: `Widget_Kind` for one inside another."""
-    return full_name.removeprefix("oaktreemodel.v1.").replace(".", "_")
-
-
-def _comment(text: str, margin: str = "") -> Iterator[str]:
-    for number, paragraph in enumerate(text.split("\n\n")):
-        if number:
-            yield f"{margin}//"
-        # A backslash at the end of a line would have the comment go on.
-        folded = textwrap.wrap(
-            " ".join(paragraph.split()).replace("\\ ", "\\\N{NO-BREAK SPACE}"),
-            WIDTH - len(margin) - len("// "),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        yield from (f"{margin}// {line}" for line in folded)

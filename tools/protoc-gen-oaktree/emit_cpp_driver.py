@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cpp_words import ENDS, REQUEST, parameters
 from messages import pascal
 from model import Model, Rpc
 
@@ -43,8 +44,12 @@ def _methods(rpc: Rpc) -> Iterator[str]:
 
 def _entry(rpc: Rpc, method: str) -> Iterator[str]:
     request = rpc.request.full_name.replace(".", "::")
+    given = [
+        f"job.Request<{request}>()" if one == REQUEST else f"job.{one}()" for one in parameters(rpc)
+    ]
+    options = "job.transfer_options()" if rpc.verb in ENDS else "job.options()"
     yield f'      {{"{rpc.service.collection}.{method}",'
     yield "       [](const oaktree::Scope& at, const Job& job) {"
     yield f"         job.Finish(at.{rpc.service.collection}().{pascal(method)}("
-    yield f"             job.Request<{request}>(), job.options()));"
+    yield f"             {', '.join([*given, options])}));"
     yield "       }},"

@@ -49,6 +49,7 @@ std::vector<std::string> Kinds(const absl::Status& status, const oaktree::Error&
       {absl::StatusCode::kAborted, "Conflict"},
       {absl::StatusCode::kUnimplemented, "Unimplemented"},
       {absl::StatusCode::kUnavailable, "Unavailable"},
+      {absl::StatusCode::kDataLoss, "DataLoss"},
   };
   static const std::map<std::string, std::string> by_reason = {
       {"NAME_AMBIGUOUS", "Ambiguous"},
@@ -123,6 +124,16 @@ Json Show(const google::protobuf::Message& message) {
   if (done.ok()) done = util::JsonStringToMessage(text, &json);
   if (!done.ok()) throw std::runtime_error(done.ToString());
   return json;
+}
+
+Json Show(const oaktree::Progress& progress) {
+  std::map<std::string, Json> fields = {
+      {"name", Show(progress.name)},
+      {"sent_bytes", Number(static_cast<double>(progress.sent_bytes))}};
+  if (progress.total_bytes) {
+    fields["total_bytes"] = Number(static_cast<double>(*progress.total_bytes));
+  }
+  return Object(fields);
 }
 
 Json ShowError(const absl::Status& status) {

@@ -82,6 +82,16 @@ const std::map<std::string, Call>& Calls() {
          job.Finish(at.widgets().RemoveOwner(
              job.Request<oaktreemodel::v1::RemoveWidgetOwnerRequest>(), job.options()));
        }},
+      {"widgets.upload",
+       [](const oaktree::Scope& at, const Job& job) {
+         job.Finish(at.widgets().Upload(
+             job.source(), job.Request<oaktreemodel::v1::UploadWidgetRequest>(), job.transfer_options()));
+       }},
+      {"widgets.download",
+       [](const oaktree::Scope& at, const Job& job) {
+         job.Finish(at.widgets().Download(
+             job.Request<oaktreemodel::v1::DownloadWidgetRequest>(), job.target(), job.transfer_options()));
+       }},
   };
   return calls;
 }

@@ -6,6 +6,7 @@
 #include "oaktree/call.h"
 #include "oaktree/place.h"
 #include "oaktree/service_config.h"
+#include "oaktree/transfer.h"
 
 namespace oaktree {
 
@@ -137,6 +138,26 @@ absl::Status Widgets::RemoveOwner(v1::RemoveWidgetOwnerRequest request, CallOpti
   return internal::Unary(
       *place_, "/oaktreemodel.v1.WidgetService/RemoveWidgetOwner", request,
       response, absl::Seconds(60), options);
+}
+
+absl::StatusOr<v1::Widget> Widgets::Upload(
+    Source source, v1::UploadWidgetRequest request, TransferOptions options) const {
+  v1::UploadWidgetResponse response;
+  absl::Status status = internal::Upload(
+      *place_, "/oaktreemodel.v1.WidgetService/UploadWidget",
+      source, request, response, options);
+  if (!status.ok()) return status;
+  return std::move(*response.mutable_widget());
+}
+
+absl::StatusOr<v1::Widget> Widgets::Download(
+    v1::DownloadWidgetRequest request, Target target, TransferOptions options) const {
+  v1::DownloadWidgetResponse response;
+  absl::Status status = internal::Download(
+      *place_, "/oaktreemodel.v1.WidgetService/DownloadWidget",
+      target, request, response, options);
+  if (!status.ok()) return status;
+  return std::move(*response.mutable_widget());
 }
 
 namespace internal {

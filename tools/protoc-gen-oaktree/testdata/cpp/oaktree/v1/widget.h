@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "oaktree/call_options.h"
+#include "oaktree/source.h"
 #include "oaktree/stream.h"
+#include "oaktree/target.h"
+#include "oaktree/transfer_options.h"
 #include "oaktreemodel/v1/widget.pb.h"
 
 namespace oaktree {
@@ -112,6 +115,27 @@ class Widgets {
 
   // Takes an owner away.
   absl::Status RemoveOwner(v1::RemoveWidgetOwnerRequest request, CallOptions options = {}) const;
+
+  // Makes a widget of bytes that follow.
+  //
+  // The bytes are the source's; of how they are sent, `chunk`, `finish` and `accepts_ticket`, the
+  // request says nothing, and of `content` what is known. When oaktree is lost meanwhile, it begins
+  // again, if the source can.
+  absl::StatusOr<v1::Widget> Upload(
+      Source source, v1::UploadWidgetRequest request, TransferOptions options = {}) const;
+
+  // Streams what a widget is made of.
+  //
+  // The bytes go to the target, which has them only if they are all there and right. When oaktree
+  // is lost meanwhile, the rest follows as soon as it is back.
+  absl::StatusOr<v1::Widget> Download(
+      v1::DownloadWidgetRequest request, Target target, TransferOptions options = {}) const;
+  absl::StatusOr<v1::Widget> Download(
+      std::string name_or_id, Target target, TransferOptions options = {}) const {
+    v1::DownloadWidgetRequest request;
+    request.set_name_or_id(std::move(name_or_id));
+    return Download(std::move(request), std::move(target), std::move(options));
+  }
 
  private:
   std::shared_ptr<const internal::Place> place_;

@@ -1,0 +1,211 @@
+#include <absl/cleanup/cleanup.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "oaktree/attempt.h"
+#include "oaktree/details.pb.h"
+#include "oaktree/digest.h"
+#include "oaktree/failures.h"
+#include "oaktree/fields.h"
+#include "oaktree/sink.h"
+#include "oaktree/transfer.h"
+#include "oaktree/trial.h"
+#include "oaktreemodel/v1/transfer.pb.h"
+
+namespace oaktree::internal {
+namespace {
+
+namespace v1 = oaktreemodel::v1;
+
+// What of the whole is known, and what it must come to: the digest that was noted by who had the
+// bytes in hand, else the one that is harder to meet by chance.
+struct Known {
+  const EVP_MD* kind = nullptr;
+  std::string digest;
+};
+
+Known WhatIsKnown(const v1::DownloadContent& content) {
+  if (!content.sha256().empty()) return {EVP_sha256(), content.sha256()};
+  if (!content.sha512().empty()) return {EVP_sha512(), content.sha512()};
+  if (!content.md5().empty()) return {EVP_md5(), content.md5()};
+  return {};
+}
+
+class Downloading {
+ public:
+  Downloading(const Place& place, const char* path, Sink& sink, Message& request, Message& response,
+              const TransferOptions& options)
+      : connection_(*place.connection),
+        path_(path),
+        sink_(sink),
+        request_(request),
+        response_(response),
+        on_progress_(options.on_progress),
+        asked_(*Part<v1::DownloadPart>(request, "part")),
+        heard_(response.New()),
+        trial_(place, path, options) {
+    progress_.name = Text(request, "name_or_id");
+  }
+
+  absl::Status Run() {
+    return trial_.Run([this](absl::Duration left) { return Try(left); });
+  }
+
+ private:
+  Trial::Outcome Try(absl::Duration left) {
+    Trial::Outcome outcome;
+    GoOn();
+    Attempt attempt(left);
+    outcome.status = trial_.Enter(attempt.context());
+    if (!outcome.status.ok()) return outcome;
+    const int64_t before = received_;
+    outcome.status = Receive(attempt, outcome);
+    trial_.Leave();
+    outcome.has_gained = received_ > before;
+    // Only the end of the stream was lost, and the cloud's own digest tells as well what they are.
+    if (absl::IsUnavailable(outcome.status) && whole_ && expected_ == received_) {
+      return {Check(), true, true, /*is_final=*/true};
+    }
+    // Without a name for these very bytes, the rest might be others'.
+    if (received_ > 0 && content_.etag().empty()) outcome.is_final = true;
+    return outcome;
+  }
+
+  // Asks for what has not come yet.
+  void GoOn() {
+    auto* part = Part<v1::DownloadPart>(request_, "part");
+    *part = asked_;
+    if (received_ == 0) return;
+    part->set_offset_bytes(asked_.offset_bytes() + received_);
+    if (asked_.has_length_bytes()) part->set_length_bytes(asked_.length_bytes() - received_);
+    part->set_if_etag(content_.etag());
+  }
+
+  absl::Status Receive(Attempt& attempt, Trial::Outcome& outcome) {
+    // Of one that broke off before.
+    sent_.Take();
+    bool is_finished = false;
+    attempt.Open(connection_, path_, request_);
+    while (attempt.Read(*heard_)) {
+      trial_.Hear();
+      outcome.was_reached = true;
+      absl::Status status = Take(is_finished);
+      if (!status.ok()) {
+        outcome.is_final = true;
+        return status;
+      }
+    }
+    absl::Status status = FromCall(attempt.Finish(), connection_.endpoint, "");
+    if (!status.ok()) return status;
+    outcome.is_final = true;
+    return is_finished ? Check() : BytesDiffer("the server ended the download before its end");
+  }
+
+  absl::Status Take(bool& is_finished) {
+    if (Has(*heard_, "content")) {
+      absl::Status status = Begin(*Part<v1::DownloadContent>(*heard_, "content"));
+      if (!status.ok()) return status;
+    }
+    std::string scratch;
+    const auto* field = heard_->GetDescriptor()->FindFieldByName("chunk");
+    const std::string& chunk =
+        heard_->GetReflection()->GetStringReference(*heard_, field, &scratch);
+    if (!chunk.empty()) {
+      sent_.Add(chunk);
+      if (whole_) whole_->Add(chunk);
+      if (absl::Status status = sink_.Write(chunk); !status.ok()) return status;
+      received_ += static_cast<int64_t>(chunk.size());
+      progress_.sent_bytes = received_;
+    }
+    if (Has(*heard_, "finish")) {
+      is_finished = true;
+      if (Part<v1::DownloadFinish>(*heard_, "finish")->sha256() != sent_.Take()) {
+        return BytesDiffer("what arrived is not what the server sent");
+      }
+    }
+    if (!on_progress_ || on_progress_(progress_)) return absl::OkStatus();
+    return absl::CancelledError("the download was cancelled");
+  }
+
+  absl::Status Begin(const v1::DownloadContent& content) {
+    if (received_ > 0) {
+      if (content.etag() == content_.etag()) return absl::OkStatus();
+      return BytesDiffer("the bytes changed while they were downloaded");
+    }
+    response_.CopyFrom(*heard_);
+    Clear(response_, "chunk");
+    content_ = content;
+    if (content.has_size_bytes()) {
+      expected_ = std::max(int64_t{0}, content.size_bytes() - asked_.offset_bytes());
+      if (asked_.has_length_bytes()) expected_ = std::min(*expected_, asked_.length_bytes());
+      progress_.total_bytes = *expected_;
+    }
+    known_ = WhatIsKnown(content);
+    const bool is_whole = asked_.offset_bytes() == 0 &&
+                          (!asked_.has_length_bytes() || expected_ == content.size_bytes());
+    whole_.reset();
+    if (is_whole && known_.kind != nullptr) whole_.emplace(known_.kind);
+    return absl::OkStatus();
+  }
+
+  absl::Status Check() {
+    if (expected_ && *expected_ != received_) {
+      return BytesDiffer(
+          absl::StrCat(received_, " bytes arrived of ", *expected_, " that there are"));
+    }
+    if (whole_ && whole_->Take() != known_.digest) {
+      return BytesDiffer("what arrived is not what the cloud says it has");
+    }
+    return absl::OkStatus();
+  }
+
+  Connection& connection_;
+  const char* const path_;
+  Sink& sink_;
+  Message& request_;
+  Message& response_;
+  const OnProgress on_progress_;
+  const v1::DownloadPart asked_;
+  const std::unique_ptr<Message> heard_;
+  Trial trial_;
+  Progress progress_;
+  v1::DownloadContent content_;
+  // How many bytes are to come. Absent: nobody tells.
+  std::optional<int64_t> expected_;
+  int64_t received_ = 0;
+  // Of what one call sends.
+  Digest sent_{EVP_sha256()};
+  // Of everything, where that is known.
+  std::optional<Digest> whole_;
+  Known known_;
+};
+
+}  // namespace
+
+absl::Status Download(const Place& place, const char* path, const Target& target, Message& request,
+                      Message& response, const TransferOptions& options) {
+  if (absl::Status refused = Prepare(place, request); !refused.ok()) return refused;
+  Clear(request, "accepts_ticket");
+  Sink& sink = target.sink();
+  if (absl::Status refused = sink.Open(); !refused.ok()) return refused;
+  absl::Cleanup abandon = [&sink] { sink.Abandon(); };
+  absl::Status status = Downloading(place, path, sink, request, response, options).Run();
+  if (!status.ok()) return status;
+  std::move(abandon).Cancel();
+  return sink.Commit();
+}
+
+absl::Status BytesDiffer(const std::string& why) {
+  absl::Status status = absl::DataLossError(why);
+  details::ErrorInfo info;
+  info.set_reason("BYTES_DIFFER");
+  SetDetail(status, "google.rpc.ErrorInfo", info);
+  return status;
+}
+
+}  // namespace oaktree::internal

@@ -1,0 +1,188 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "oaktree/attempt.h"
+#include "oaktree/content.h"
+#include "oaktree/digest.h"
+#include "oaktree/exchange.h"
+#include "oaktree/failures.h"
+#include "oaktree/fields.h"
+#include "oaktree/request_id.h"
+#include "oaktree/transfer.h"
+#include "oaktree/trial.h"
+#include "oaktreemodel/v1/transfer.pb.h"
+
+namespace oaktree::internal {
+namespace {
+
+namespace v1 = oaktreemodel::v1;
+
+class Uploading {
+ public:
+  Uploading(const Place& place, const char* path, Content& content, int64_t size, Message& request,
+            Message& response, const TransferOptions& options)
+      : connection_(*place.connection),
+        path_(path),
+        content_(content),
+        request_(request),
+        response_(response),
+        on_progress_(options.on_progress),
+        size_(size),
+        progress_{content.path().empty() ? Text(request, "name") : content.path(), 0, size},
+        more_(request.New()),
+        trial_(place, path, options) {}
+
+  absl::Status Run(bool is_new) {
+    is_new_ = is_new;
+    return trial_.Run([this](absl::Duration left) { return Try(left); });
+  }
+
+ private:
+  Trial::Outcome Try(absl::Duration left) {
+    Trial::Outcome outcome;
+    // The first message can be sent again as it is, whatever the source can.
+    if (!has_first_) {
+      absl::Status begun = Begin();
+      if (!begun.ok()) return {std::move(begun), false, false, /*is_final=*/true};
+    }
+    Exchange exchange(left);
+    if (std::exchange(is_new_, false)) exchange.context().AddMetadata(kRequestIdKey, kIsNew);
+    outcome.status = trial_.Enter(exchange.context());
+    if (!outcome.status.ok()) return outcome;
+    outcome.status = Send(exchange, outcome);
+    trial_.Leave();
+    const bool is_consumed = read_ > first_size_;
+    if (outcome.status.ok() || !is_consumed) return outcome;
+    has_first_ = false;
+    outcome.is_final |= !content_.Rewind();
+    return outcome;
+  }
+
+  // Readies the first message.
+  absl::Status Begin() {
+    read_ = 0;
+    // What an attempt before has left.
+    digest_.Take();
+    Clear(request_, "finish");
+    auto filled = Fill(request_);
+    if (!filled.ok()) return filled.status();
+    first_is_last_ = *filled;
+    first_size_ = read_;
+    has_first_ = true;
+    return absl::OkStatus();
+  }
+
+  // Has a message hold what comes next; whether it is the last.
+  absl::StatusOr<bool> Fill(Message& message) {
+    const auto left = static_cast<size_t>(size_ - read_);
+    auto chunk = ReadAll(content_, read_, std::min(kChunk, left));
+    if (!chunk.ok()) return chunk.status();
+    digest_.Add(*chunk);
+    read_ += static_cast<int64_t>(chunk->size());
+    SetText(message, "chunk", *std::move(chunk));
+    if (read_ < size_) return false;
+    if (absl::Status changed = content_.Check(); !changed.ok()) return changed;
+    Part<v1::UploadFinish>(message, "finish")->set_sha256(digest_.Take());
+    return true;
+  }
+
+  absl::Status Send(Exchange& exchange, Trial::Outcome& outcome) {
+    const std::unique_ptr<Message> heard(response_.New());
+    bool is_last = first_is_last_;
+    bool is_skipped = false;
+    exchange.Open(connection_, path_, request_, is_last, *heard);
+    progress_.sent_bytes = 0;
+    for (;;) {
+      const auto event = exchange.Next();
+      if (event == Exchange::Event::kEnd) return End(exchange);
+      outcome.was_reached = true;
+      if (event == Exchange::Event::kHeard) {
+        trial_.Hear();
+        if (Has(*heard, "progress")) {
+          is_skipped |= Part<v1::UploadProgress>(*heard, "progress")->is_skipped();
+        }
+        if (heard->GetReflection()->HasField(*heard, ResultOf(*heard))) {
+          response_.CopyFrom(*heard);
+        }
+      }
+      if (event == Exchange::Event::kWritten) progress_.sent_bytes = read_;
+      if (is_skipped) progress_.sent_bytes = size_;
+      absl::Status stop = Tell();
+      if (stop.ok() && event == Exchange::Event::kWritten && !is_last && !is_skipped) {
+        const auto filled = Fill(*more_);
+        if (filled.ok()) {
+          is_last = *filled;
+          exchange.Write(*more_, is_last);
+        }
+        stop = filled.status();
+      }
+      if (!stop.ok()) {
+        outcome.is_final = true;
+        return stop;
+      }
+    }
+  }
+
+  absl::Status Tell() const {
+    if (!on_progress_ || on_progress_(progress_)) return absl::OkStatus();
+    return absl::CancelledError("the upload was cancelled; what was sent of it is dropped");
+  }
+
+  absl::Status End(Exchange& exchange) {
+    absl::Status status =
+        FromCall(exchange.Finish(), connection_.endpoint, Text(request_, "request_id"));
+    if (!status.ok()) return status;
+    if (response_.GetReflection()->HasField(response_, ResultOf(response_))) return status;
+    return absl::InternalError("the server ended the upload without telling what came of it");
+  }
+
+  Connection& connection_;
+  const char* const path_;
+  Content& content_;
+  Message& request_;
+  Message& response_;
+  const OnProgress on_progress_;
+  const int64_t size_;
+  Progress progress_;
+  const std::unique_ptr<Message> more_;
+  Trial trial_;
+  Digest digest_{EVP_sha256()};
+  int64_t read_ = 0;
+  int64_t first_size_ = 0;
+  bool has_first_ = false;
+  bool first_is_last_ = false;
+  bool is_new_ = false;
+};
+
+}  // namespace
+
+absl::Status Upload(const Place& place, const char* path, const Source& source, Message& request,
+                    Message& response, const TransferOptions& options) {
+  if (absl::Status refused = Prepare(place, request); !refused.ok()) return refused;
+  const bool is_new = AddRequestId(request);
+  // What moves the bytes is the client's own business.
+  Clear(request, "accepts_ticket");
+  auto* about = Part<v1::UploadContent>(request, "content");
+  std::optional<int64_t> promised;
+  if (about->has_size_bytes()) promised = about->size_bytes();
+
+  auto found = source.content().Open();
+  if (!found.ok()) return found.status();
+  if (promised && *found && *promised != **found) return SizeDiffers(*promised, **found);
+  std::shared_ptr<Content> spooled;
+  if (!promised && !*found) {
+    auto all = Spool(source.content(), std::nullopt);
+    if (!all.ok()) return all.status();
+    spooled = *std::move(all);
+    found = spooled->Open();
+    if (!found.ok()) return found.status();
+  }
+  const int64_t size = promised ? *promised : **found;
+  about->set_size_bytes(size);
+  Content& content = spooled == nullptr ? source.content() : *spooled;
+  return Uploading(place, path, content, size, request, response, options).Run(is_new);
+}
+
+}  // namespace oaktree::internal
