@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
 import requests
@@ -87,7 +88,7 @@ def test_nobody_is_sent_elsewhere(
         response = requests.Response()
         response.status_code = 302
         response.headers["Location"] = "http://elsewhere.example/"
-        response._content_consumed = True
+        response.raw = BytesIO()
         return response
 
     monkeypatch.setattr(swift, "_send", send)
