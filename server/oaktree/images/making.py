@@ -26,7 +26,7 @@ from oaktree.images.offers import Offers
 from oaktree.place import Place
 from oaktree.reader import Found, Reader
 from oaktree.row import Item
-from oaktree.transfer import bytes_differ
+from oaktree.transfer import Incoming, bytes_differ
 from oaktree.translate import translate
 
 T = TypeVar("T")
@@ -103,6 +103,15 @@ class Making:
             while (other := under_way.get(self._key)) is not None:
                 await other.wait()
             under_way[self._key] = self._over
+        item = await self._open()
+        if item is None:
+            return None
+        found = self._completed(item)
+        self._let_others()
+        return found
+
+    async def _open(self) -> Item | None:
+        """Makes the record; or gives what is complete already."""
         request, body = self._call.request, self._body()
         make = partial(record.begin, self._place, self._call.rpc.name, request, body)
         while True:
@@ -111,11 +120,13 @@ class Making:
                 self.identifier = item["id"]
                 return None
             if digests.SHA256 in item and item["status"] == "active":
-                found = self._completed(item)
-                self._let_others()
-                return found
+                return item
             # What broke off, here or in an oaktree that has ended since.
             await self._place.run(None, record.delete, self._place, item["id"])
+
+    def send(self, incoming: Incoming) -> None:
+        """Sends the bytes to the cloud. Runs in a transfer's thread."""
+        ways.WAYS[self._offered.way](self._place, self.identifier, incoming)
 
     def _completed(self, item: Item) -> Found:
         request = self._call.request
@@ -134,7 +145,7 @@ class Making:
             if sent is None or (failure is not None and not passing(translate(failure))):
                 raise failure or AssertionError
             try:
-                await self._settled(sent)
+                _compare(await self._stored(), sent)
             except Refused as lost:
                 raise failure or lost from None
             found = await self._complete(sent)
@@ -144,8 +155,8 @@ class Making:
         self._let_others()
         return found
 
-    async def _settled(self, sent: Sent) -> None:
-        """Waits until the image is active, and looks whether it is what was sent."""
+    async def _stored(self) -> Any:
+        """The image, once it is active."""
         poller = self._call.caller.pollers.of(self._place, self._reader)
         seconds = STORING_SECONDS if self._offered.way == "put" else IMPORTING_SECONDS
         try:
@@ -159,14 +170,9 @@ class Making:
                             Reason.REASON_RESOURCE_FAILED, "the image was deleted meanwhile"
                         )
                     if await self._is_settled(seen.found):
-                        break
+                        return seen.found.message
         except TimeoutError:
-            raise Refused(
-                grpc.StatusCode.UNAVAILABLE,
-                Reason.REASON_CLOUD_ERROR,
-                f"the image service did not store the bytes within {seconds:.0f} seconds",
-            ) from None
-        _compare(seen.found.message, sent)
+            raise too_slow(seconds) from None
 
     async def _is_settled(self, found: Found) -> bool:
         image = found.message
@@ -183,30 +189,38 @@ class Making:
 
     async def _complete(self, sent: Sent) -> Found:
         """What marks it as good, and what could not be said of it before."""
-        values = digests.noted(sent.sha256, sent.md5)
-        if self._call.request.is_protected:
-            values["protected"] = True
-        changes = record.set_all(values, {"protected": False})
+        values = self._last() | digests.noted(sent.sha256, sent.md5)
+        changes = record.set_all(values, record.BASE)
         item = await self._place.run(None, record.patch, self._place, self.identifier, changes)
         return self._reader.encoder(self._place)(item)
+
+    def _last(self) -> Item:
+        """What can be said of it only now."""
+        return {"protected": True} if self._call.request.is_protected else {}
 
     async def _undo(self) -> str:
         """Deletes what there is of it. Gives what is left, in words."""
         try:
             if self._beginning is not None:
                 await asyncio.wait((self._beginning,))
-            if not self.identifier:
+            if not self._is_begun:
                 return ""
             try:
                 await self._delete()
             except Refused as refused:
-                LOG.warning("image %s on %s is left: %s", self.identifier, self._place, refused)
+                what = f"the image {self.identifier}".rstrip()
+                LOG.warning("%s on %s is left: %s", what, self._place, refused)
                 if passing(refused):
                     self._call.caller.once.later(self._delete_later())
-                return f"the image {self.identifier} could not be deleted: {refused.message}"
+                return f"{what} could not be deleted: {refused.message}"
             return "nothing of it is left"
         finally:
             self._let_others()
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether there is something to be deleted."""
+        return bool(self.identifier)
 
     async def _delete(self) -> None:
         await self._place.run(None, record.delete, self._place, self.identifier)
@@ -229,6 +243,14 @@ class Making:
             del under_way[self._key]
         self._over.set()
         self._call.caller.pollers.hurry(self._place)
+
+
+def too_slow(seconds: float) -> Refused:
+    return Refused(
+        grpc.StatusCode.UNAVAILABLE,
+        Reason.REASON_CLOUD_ERROR,
+        f"the image service did not store the bytes within {seconds:.0f} seconds",
+    )
 
 
 def _compare(image: Any, sent: Sent) -> None:

@@ -4,7 +4,7 @@ threads."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from openstack import exceptions
@@ -125,8 +125,8 @@ def patch(place: Place, identifier: str, changes: Iterable[Item]) -> Item:
     return changed
 
 
-def set_all(values: Mapping[str, Any], present: Mapping[str, Any]) -> list[Item]:
-    """The changes that give a record these values."""
+def set_all(values: Mapping[str, Any], present: Container[str]) -> list[Item]:
+    """The changes that give a record these values, where these keys are present."""
     return [
         {"op": "replace" if key in present else "add", "path": pointer(key), "value": value}
         for key, value in values.items()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 from oaktree import validate, wire
 from oaktree.call import Call, counted
 from oaktree.errors import invalid
-from oaktree.images import digests, offers, tickets, ways
+from oaktree.images import digests, offers, tickets
+from oaktree.images.bytask import ByTask
 from oaktree.images.formats import HEAD_BYTES, sniff
 from oaktree.images.making import Making, Sent
 from oaktree.place import Place
@@ -45,7 +45,8 @@ async def upload(call: Call, reader: Reader) -> AsyncIterator[bytes]:
             is_told = True
         disk_format = sniff(await incoming.head(HEAD_BYTES))
         offered.check_format(disk_format)
-    making = Making(call, place, reader, offered, disk_format)
+    make = ByTask if offered.way == "task" else Making
+    making = make(call, place, reader, offered, disk_format)
     sent: Sent | None = None
     failure: Exception | None = None
     try:
@@ -61,7 +62,7 @@ async def upload(call: Call, reader: Reader) -> AsyncIterator[bytes]:
         elif not is_told:
             yield progress(0)
         if not is_direct:
-            async with aclosing(_moved(place, offered, making.identifier, incoming)) as moves:
+            async with aclosing(_moved(place, making, incoming)) as moves:
                 async for moved in moves:
                     yield moved
         sent = _sent(incoming, is_direct)
@@ -76,12 +77,9 @@ async def upload(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     yield (await making.end(sent, failure)).wire
 
 
-async def _moved(
-    place: Place, offered: offers.Offers, identifier: str, incoming: Incoming
-) -> AsyncGenerator[bytes, None]:
+async def _moved(place: Place, making: Making, incoming: Incoming) -> AsyncGenerator[bytes, None]:
     """Sends the bytes on, and tells how far it is."""
-    move = partial(ways.WAYS[offered.way], place, identifier, incoming)
-    work = counted(place, lambda: place.carry(move))
+    work = counted(place, lambda: place.carry(making.send, incoming))
     async with aclosing(incoming.moved(work)) as moves:  # type: ignore[type-var]
         async for moved in moves:
             if moved is not None:
