@@ -33,23 +33,9 @@ def handlers() -> dict[str, Any]:
             found[path] = partial(_bound, verb, reader)
         else:
             missing.append(rpc.name)
-    for name in [name for name in missing if name in _COMING]:
-        missing.remove(name)
-        path = next(path for path, rpc in models.rpcs().items() if rpc.name == name)
-        found[path] = _not_yet
     if missing:
         raise LookupError(f"nothing serves {', '.join(missing)}")
     return found
-
-
-# TEMPORARY: what is still being written.
-_COMING = {r.name for r in models.rpcs().values() if r.noun in ("Image", "StorageContainer", "StorageObject")}
-
-
-async def _not_yet(call: Any) -> Any:
-    from oaktree.errors import not_offered
-
-    raise not_offered(f"{call.rpc.name} is not served yet")
 
 
 def _bound(function: Any, reader: Any, call: Any) -> Any:
