@@ -277,9 +277,14 @@ class Outgoing:
         """The response, of which only the head has come."""
         self._task = asyncio.ensure_future(self._place.carry(self._read))
         self._task.add_done_callback(lambda task: self._arrival.look_here())
-        await asyncio.wait((self._task, self._head), return_when=asyncio.FIRST_COMPLETED)
-        if not self._head.done():
-            self._task.result()
+        try:
+            await asyncio.wait((self._task, self._head), return_when=asyncio.FIRST_COMPLETED)
+            if not self._head.done():
+                self._task.result()
+        except BaseException:
+            # Who has not come in is not led out.
+            await self.__aexit__()
+            raise
         return self._head.result()
 
     async def __aexit__(self, *exception: object) -> None:
