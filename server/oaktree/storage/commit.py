@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -28,15 +30,29 @@ async def commit(call: Call, reader: Any) -> bytes:
     place, request = await call.place(), call.request
 
     async def work() -> bytes:
-        return await place.run(None, lambda: _Commit(place, request).made())
+        return await place.run(None, made, place, request)
 
     return await call.change(place, work)
 
 
-class _Commit:
-    """Runs in a place's threads. INVALID_ARGUMENT for what cannot be an object's segments."""
+def made(
+    place: Place,
+    request: CommitStorageObjectRequest,
+    more: Mapping[str, str | bytes] = MappingProxyType({}),
+) -> bytes:
+    """Makes the object; the answer. `more` are headers that go with it. If it fails, the segments
+    stay, and the upload can be resumed. INVALID_ARGUMENT for what cannot be an object's
+    segments. Runs in a thread."""
+    return _Commit(place, request, more).made()
 
-    def __init__(self, place: Place, request: CommitStorageObjectRequest) -> None:
+
+class _Commit:
+    def __init__(
+        self,
+        place: Place,
+        request: CommitStorageObjectRequest,
+        more: Mapping[str, str | bytes],
+    ) -> None:
         info = swift.info(place)
         self._place = place
         self._container = swiftnames.check_container(request.parent, info)
@@ -45,6 +61,7 @@ class _Commit:
         self._upload = _upload(request, info)
         self._etag = segments.etag(md5s)
         self._headers = {
+            **more,
             **headers.of(request, info),
             "ETag": self._etag,
             "Accept": "application/json",
@@ -65,7 +82,6 @@ class _Commit:
             raise invalid("segments", "are too many: their list is longer than the cloud takes")
 
     def made(self) -> bytes:
-        """The answer. If it fails, the segments stay, and the upload can be resumed."""
         former = manifest.names(self._place, self._container, self._name)
         self._put()
         self._place.state(Homes).note(self._container, self._upload.home)

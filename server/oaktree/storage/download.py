@@ -37,7 +37,8 @@ async def download(call: Call, reader: Any) -> AsyncIterator[bytes]:
     outgoing = _Hashed(place, lambda: asked.send(place))
     async with outgoing as response:
         content = asked.content(response)
-        there = {**response.headers, "Content-Length": str(content.size_bytes)}
+        there = response.headers.copy()
+        there["Content-Length"] = str(content.size_bytes)
         made = objects.message(place, asked.container, asked.name, there)
         first = DownloadStorageObjectResponse(storage_object=made, content=content)
         yield first.SerializeToString()

@@ -80,8 +80,8 @@ class Got:
     is_finished: bool = False
 
 
-def download(store: Store, parent: str, name: str, got: Got | None = None, **part: Any) -> Got:
-    got = got or Got()
+def begin(store: Store, parent: str, name: str, **part: Any) -> Any:
+    """The call of a download."""
     rpc = RPCS["DownloadStorageObject"]
     make: Any = store.channel.unary_stream
     call = make(
@@ -92,7 +92,12 @@ def download(store: Store, parent: str, name: str, got: Got | None = None, **par
     request = DownloadStorageObjectRequest(location=store.location, parent=parent, name_or_id=name)
     if part:
         request.part.CopyFrom(DownloadPart(**part))
-    for number, answer in enumerate(call(request, timeout=120)):
+    return call(request, timeout=120)
+
+
+def download(store: Store, parent: str, name: str, got: Got | None = None, **part: Any) -> Got:
+    got = got or Got()
+    for number, answer in enumerate(begin(store, parent, name, **part)):
         assert not got.is_finished
         assert answer.HasField("content") == answer.HasField("storage_object") == (not number)
         if not number:

@@ -28,7 +28,7 @@ def plan(store: Store, parent: str, data: bytes, name: str = "big", *, knows: bo
     entry = UploadEntry(path=name, size_bytes=len(data))
     if knows:
         entry.segment_md5s.extend(map(md5, parts(data)))
-    asked = {"parent": parent, "entries": [entry], "segment_size_bytes": PART}
+    asked: dict[str, Any] = {"parent": parent, "entries": [entry], "segment_size_bytes": PART}
     (step,) = store("PlanStorageObjectUploads", **asked).steps
     return step
 
