@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from oaktreemodel.v1.storage_object_pb2 import StorageObject
 from openstack import exceptions
 
-from oaktree import swift, swiftmeta
+from oaktree import swift, swiftmeta, validate
 from oaktree.convert import put_time
-from oaktree.errors import not_found
+from oaktree.errors import invalid, not_found
 from oaktree.place import Place
 from oaktree.swift import Info, Item
 from oaktree.swiftmeta import OBJECT
+from oaktree.swiftnames import check_container, check_object
 
 Headers = Mapping[str, str]
 STATIC, DYNAMIC = "X-Static-Large-Object", "X-Object-Manifest"
@@ -33,6 +36,13 @@ SAID_AGAIN = (
 # Since when lists tell of large objects that they are. Not all of Swift's interface are Swift.
 _LISTS_SEGMENTED = (2, 21)
 _UNFIT = (AttributeError, TypeError, ValueError, OverflowError, InvalidOperation)
+
+
+def named(place: Place, request: Any) -> tuple[str, str]:
+    """The container and the name of the object that a request is about."""
+    validate.need(request, "parent")
+    info = swift.info(place)
+    return check_container(request.parent, info), check_object(request.name_or_id, info)
 
 
 def head(place: Place, container: str, name: str) -> Headers | None:
@@ -151,3 +161,9 @@ def noted_again(headers: Headers) -> dict[str, str | bytes]:
         if name in headers:
             again[name] = headers[name].encode("latin-1", "replace")
     return again
+
+
+def check_future(at: Timestamp) -> None:
+    """INVALID_ARGUMENT for when no object can be said to be deleted."""
+    if at.seconds <= time.time():
+        raise invalid("expires_at", "is over already")

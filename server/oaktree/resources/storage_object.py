@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from openstack import exceptions
 
 from oaktree import (
@@ -23,12 +22,12 @@ from oaktree import (
 )
 from oaktree.call import Call
 from oaktree.errors import invalid, not_found
-from oaktree.objects import EXPIRES
+from oaktree.objects import EXPIRES, check_future, named
 from oaktree.place import Place
 from oaktree.reader import SLICE, Others
 from oaktree.swift import Item
 from oaktree.swiftmeta import OBJECT
-from oaktree.swiftnames import check_container, check_object, check_prefix, check_text
+from oaktree.swiftnames import check_container, check_prefix, check_text
 from oaktree.verbs import over_places
 
 
@@ -108,13 +107,6 @@ async def get(call: Call, reader: None) -> bytes:
     return await place.run(call.reach, _told, place, request) + wire.as_of(asked)
 
 
-def named(place: Place, request: Any) -> tuple[str, str]:
-    """The container and the name of the object that a request is about."""
-    validate.need(request, "parent")
-    info = swift.info(place)
-    return check_container(request.parent, info), check_object(request.name_or_id, info)
-
-
 def _told(place: Place, request: Any) -> bytes:
     container, name = named(place, request)
     return _framed(place, container, name)
@@ -167,12 +159,6 @@ def _update(place: Place, request: Any) -> bytes:
     return _framed(place, container, name)
 
 
-def check_future(at: Timestamp) -> None:
-    """INVALID_ARGUMENT for when no object can be said to be deleted."""
-    if at.seconds <= time.time():
-        raise invalid("expires_at", "is over already")
-
-
 def _delete(place: Place, request: Any) -> bytes:
     container, name = named(place, request)
     if not objectdelete.one(place, container, name):
@@ -180,25 +166,11 @@ def _delete(place: Place, request: Any) -> bytes:
     return b""
 
 
-def _copy(place: Place, request: Any) -> bytes:
-    container, name = named(place, request)
-    info = swift.info(place)
-    target = request.to_parent or container, request.to_name or name
-    check_container(target[0], info, "to_parent")
-    check_object(target[1], info, "to_name")
-    if target == (container, name):
-        raise invalid("to_name", "is the object itself; Update changes what is noted on it")
-    if request.HasField("expires_at"):
-        check_future(request.expires_at)
-    objectcopy.copy(place, (container, name), target, request)
-    return _framed(place, *target)
-
-
 SPECIALS = {
     "ListStorageObjects": list_all,
     "GetStorageObject": get,
     "UpdateStorageObject": _changing(_update),
     "DeleteStorageObject": _changing(_delete),
-    "CopyStorageObject": _changing(_copy),
+    "CopyStorageObject": objectcopy.copy,
     "DeleteManyStorageObjects": objectmany.delete_many,
 }

@@ -40,8 +40,8 @@ def made(
     request: CommitStorageObjectRequest,
     more: Mapping[str, str | bytes] = MappingProxyType({}),
 ) -> bytes:
-    """Makes the object; the answer. `more` are headers that go with it. If it fails, the segments
-    stay, and the upload can be resumed. INVALID_ARGUMENT for what cannot be an object's
+    """Makes the object; the answer. `more` are headers that say it otherwise. If it fails, the
+    segments stay, and the upload can be resumed. INVALID_ARGUMENT for what cannot be an object's
     segments. Runs in a thread."""
     return _Commit(place, request, more).made()
 
@@ -61,8 +61,8 @@ class _Commit:
         self._upload = _upload(request, info)
         self._etag = segments.etag(md5s)
         self._headers = {
-            **more,
             **headers.of(request, info),
+            **more,
             "ETag": self._etag,
             "Accept": "application/json",
         }

@@ -368,15 +368,55 @@ def test_a_copy_is_as_the_original_but_for_its_end(store: Store, name: str) -> N
     assert store.get(name, "a") == original
 
 
-def test_a_copy_of_a_large_object_has_bytes_of_its_own(modern: Store, name: str) -> None:
-    modern.swift("PUT", name)
-    large(modern, name, "a")
-    made = copy(modern, name, "a", to_name="b")
-    assert not made.is_segmented
-    assert made.size_bytes == 20
-    delete(modern, name, "a")
-    assert modern.swift("GET", name, "b").content == b"part of it" * 2
-    assert everything(modern, name) == ["b"]
+def test_a_copy_of_a_large_object_has_segments_of_its_own(store: Store, name: str) -> None:
+    other = f"{name}-other"
+    store.swift("PUT", name)
+    store.swift("PUT", other)
+    large(store, name, "a", 5)
+    store.swift("POST", name, "a", headers={"X-Object-Meta-A": "1", "X-Delete-At": str(LATER)})
+    made = copy(store, name, "a", to_parent=other, to_name="b/ü")
+    original = store.get(name, "a")
+    assert made.is_segmented
+    for same in ("etag", "size_bytes", "metadata", "content_type"):
+        assert getattr(made, same) == getattr(original, same), same
+    assert not made.HasField("expires_at")
+    delete(store, name, "a")
+    assert everything(store, name) == []
+    assert store.swift("GET", other, "b/ü").content == b"part of it" * 5
+    assert not store("AbortStorageObjectUploads", parent=other).segment_count
+    delete(store, other, "b/ü")
+    assert everything(store, other) == []
+
+
+def test_what_is_made_of_odd_segments_is_copied_into_one_piece(modern: Store, name: str) -> None:
+    modern.fill(name, "1", "22", "333")
+    parts = [{"path": f"{name}/{part}"} for part in ("1", "22", "333")]
+    whole = json.dumps(parts).encode()
+    some = json.dumps([{"path": f"{name}/333", "range": "1-2"}]).encode()
+    for manifest, size in ((whole, 6), (some, 2)):
+        modern.swift("PUT", name, "a", query={"multipart-manifest": "put"}, body=manifest)
+        made = copy(modern, name, "a", to_name="b")
+        assert (made.is_segmented, made.size_bytes) == (False, size)
+
+
+def test_a_copy_that_fails_leaves_no_segments(modern: Store, demo: DemoCloud, name: str) -> None:
+    modern.fill(name, "b")
+    parts = large(modern, name, "a", 5)
+    before = everything(modern, name)
+    demo.fault("modern", "status", service="object-store", method="PUT", skip=2)
+    with refused(Code.UNKNOWN, "CLOUD_ERROR"):
+        copy(modern, name, "a", to_name="b")
+    assert everything(modern, name) == before
+    modern.swift("DELETE", name, parts[3])
+    before.remove(parts[3])
+    with refused(Code.FAILED_PRECONDITION, "CONFLICT") as caught:
+        copy(modern, name, "a", to_name="b")
+    assert parts[3] in caught.message
+    assert everything(modern, name) == before
+    assert modern.swift("GET", name, "b").content == b"b"
+    with refused(Code.NOT_FOUND) as caught:
+        copy(modern, name, "a", to_parent="no-such")
+    assert "'no-such'" in caught.message
 
 
 def test_a_copy_onto_a_large_object_leaves_no_segments(modern: Store, name: str) -> None:
