@@ -147,6 +147,15 @@ def service_absent(service: str, part: str = "") -> Refused:
     return failed(Reason.REASON_SERVICE_ABSENT, lacks).at(service=service)
 
 
+def unversioned(service: str) -> Refused:
+    return Refused(
+        Code.UNAVAILABLE,
+        Reason.REASON_CLOUD_UNREACHABLE,
+        f"the {service} service does not say which versions it speaks",
+        {"service": service},
+    )
+
+
 def passing(refused: Refused) -> bool:
     """Whether a failure may pass, so that a wait goes on."""
     return (

@@ -24,8 +24,8 @@ from openstack.connection import Connection
 from oaktree import http, renewal
 from oaktree.brought import BroughtTokens
 from oaktree.budget import Budget, Turn
-from oaktree.errors import Refused, service_absent
-from oaktree.translate import translate
+from oaktree.errors import Refused, service_absent, unversioned
+from oaktree.translate import address, translate
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -136,7 +136,7 @@ class Place:
             raise
         except Exception as error:
             refused = translate(error)
-            service = self._service_at(_address(error))
+            service = self._service_at(address(error))
             raise refused.at(cloud=self.cloud, region=self.region, service=service) from error
 
     def check_turn(self, reach: http.Reach | None) -> None:
@@ -222,7 +222,7 @@ class Place:
         if not making.acquire(timeout=reach.seconds_left()):
             # Whoever is at it has got no answer for as long.
             reach.seconds_left()
-            raise _unversioned(name)
+            raise unversioned(name)
         try:
             made: proxy.Proxy = getattr(connected.connection, name)
             if name not in connected.ready:
@@ -237,7 +237,7 @@ class Place:
         except (exceptions.NotSupported, exceptions.ServiceDiscoveryException) as error:
             # What a service that is down looks like to openstacksdk: no versions at all.
             self._forget(connected)
-            raise _unversioned(name) from error
+            raise unversioned(name) from error
         except Exception:
             self._forget(connected)
             raise
@@ -315,27 +315,6 @@ class Place:
                 same = (place for place in known if place.project.id == scoped.project.id)
                 self._scoped[key] = next(same, scoped)
             return self._scoped[key]
-
-
-def _unversioned(service: str) -> Refused:
-    return Refused(
-        grpc.StatusCode.UNAVAILABLE,
-        Reason.REASON_CLOUD_UNREACHABLE,
-        f"the {service} service does not say which versions it speaks",
-        {"service": service},
-    )
-
-
-def _address(error: BaseException | None) -> str:
-    """Where the request went that failed; empty if none is known. Of a connection that failed,
-    keystoneauth tells it only in the exception that it made its own from."""
-    while error is not None:
-        request = getattr(error, "request", None)
-        url = getattr(error, "url", None) or getattr(request, "url", None)
-        if url:
-            return str(url)
-        error = error.__cause__ or error.__context__
-    return ""
 
 
 async def place_for(place: Place, location: Location) -> Place:

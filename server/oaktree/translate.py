@@ -176,3 +176,15 @@ def translate(error: BaseException) -> Refused:
         f"a fault of oaktree's own; its log has more under {mark}",
         metadata={"fault": mark},
     )
+
+
+def address(error: BaseException | None) -> str:
+    """Where the request went that failed; empty if none is known. Of a connection that failed,
+    keystoneauth tells it only in the exception that it made its own from."""
+    while error is not None:
+        request = getattr(error, "request", None)
+        url = getattr(error, "url", None) or getattr(request, "url", None)
+        if url:
+            return str(url)
+        error = error.__cause__ or error.__context__
+    return ""
