@@ -27,8 +27,9 @@ from oaktree.storage.segments import Left, Upload
 from oaktree.swift import Info, Item
 
 MAX_ENTRIES = 5000
-# A page as large as this costs little more than one of the next entry alone.
-LEAST_PAGE = 100
+# A page as small as the first costs as much as the next entry alone; larger ones than the second
+# are read no faster.
+LEAST_PAGE, MOST_PAGE = 100, 2000
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
 _LAST = "\U0010ffff"
 SAME_BYTES, OTHER_BYTES = "the same bytes are there", "other bytes are there"
@@ -104,7 +105,7 @@ def _merged(
     if request.finds_extra:
         rows = _whole_range(place, container, request)
     elif names:
-        rows = _only(place, container, names, info.max_listing)
+        rows = _only(place, container, names, min(info.max_listing, MOST_PAGE))
     else:
         rows = iter(())
     row = next(rows, None)

@@ -60,7 +60,7 @@ def _ticket(place: Place, request: SignStorageObjectsRequest) -> bytes:
     # What stands before it is the address of a proxy before Swift, which does not see it.
     at = urlsplit(swift.account_url(place)).path
     path = f"{at[max(at.find('/v1/'), 0) :]}/{container}/{prefix}"
-    text = f"{method}\\n{expires}\\nprefix:{path}"
+    text = f"{method}\n{expires}\nprefix:{path}"
     signature = hmac.new(key, text.encode(), digest).hexdigest()
     end = f"?temp_url_sig={signature}&temp_url_expires={expires}&temp_url_prefix={quote(prefix)}"
     _try(place, url + swift.steps(prefix + "x") + end)
