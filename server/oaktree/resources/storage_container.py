@@ -98,7 +98,7 @@ def _create(place: Place, request: Any, stamp: Stamp) -> Made:
     _noted(place, request)
     headers: dict[str, Any] = {}
     if request.storage_policy:
-        headers["X-Storage-Policy"] = _policy(place, request.storage_policy)
+        headers["X-Storage-Policy"] = _policy(place, request.storage_policy).encode()
     mark: Item = {}
     stamp(mark)
     there = _head(place, name)
@@ -125,7 +125,7 @@ def _policy(place: Place, name: str) -> str:
     known = swift.info(place).policies
     if known and name.lower() not in (one.lower() for one in known):
         raise invalid("storage_policy", f"{name!r} is none of {listed(known)}")
-    return name
+    return swiftmeta.check_value("storage_policy", name)
 
 
 def _noted(place: Place, request: Any) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from oaktree import swift
 from oaktree.democloud import DemoCloud
 
 from .asks import Code, Store, refused
@@ -167,6 +168,29 @@ def test_many_are_listed_page_by_page(modern: Store, monkeypatch: pytest.MonkeyP
     assert names <= listed(modern).keys()
 
 
+VALUES = [
+    "voilà",
+    "Å x Å",
+    "x\x85y",
+    "\xa0x\xa0",
+    "\u2028",
+    "🌳",
+    "é" * 128,
+    'a,b;c="d"',
+    "a  b",
+    "a\tb",
+    "%41",
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_metadata_comes_back_as_it_was(modern: Store, name: str, value: str) -> None:
+    assert dict(create(modern, name, metadata={"k": value}).metadata) == {"k": value}
+    modern.fill(name, "a")
+    fields: dict[str, Any] = {"parent": name, "name_or_id": "a", "metadata": {"set": {"k": value}}}
+    assert dict(modern("UpdateStorageObject", **fields).storage_object.metadata) == {"k": value}
+
+
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("Create", {}, "name"),
     ("Create", {"name": "a/b"}, "name"),
@@ -187,6 +211,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("Create", {"name": "a", "metadata": {"temp-url-key": "1"}}, "metadata"),
     ("Create", {"name": "a", "metadata": {"oaktree-x": "1"}}, "metadata"),
     ("Create", {"name": "a", "storage_policy": "none such"}, "storage_policy"),
+    ("Create", {"name": "a", "storage_policy": "a\r\nb: c"}, "storage_policy"),
     ("Create", {"name": "a", "quota_bytes": -1}, "quota_bytes"),
     ("Get", {"name_or_id": ""}, "name_or_id"),
     ("Get", {"name_or_id": "a/b"}, "name_or_id"),
@@ -270,3 +295,12 @@ def test_a_cloud_that_does_not_tell_is_taken_to_be_as_swift_comes(
     assert known.max_segment_count == 0
     assert not known.has_signed_urls
     monkeypatch.setattr(modern.place, "_kept", {})
+
+
+def test_a_policy_that_is_not_known_beforehand(
+    modern: Store, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {**vars(swift.info(modern.place)), "policies": ()}
+    monkeypatch.setattr(swift, "info", lambda place: swift.Info(**known))
+    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "storage_policy"):
+        create(modern, name, storage_policy="a\r\nb: c")
