@@ -8,13 +8,14 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from oaktreemodel import (
+    DirectoryResult,
     Event,
     InvalidArgument,
     OaktreeError,
@@ -120,8 +121,9 @@ def shown(value: Any) -> Any:
         return _event(value)
     if isinstance(value, list):
         return [shown(one) for one in value]
-    if is_dataclass(value):
-        return {one.name: shown(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, DirectoryResult):
+        failed = sorted(one.path for one in value.failed)
+        return {**vars(value), "failed": failed, "left_out": sorted(value.left_out)}
     return value
 
 
