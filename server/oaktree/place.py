@@ -189,7 +189,9 @@ class Place:
         keystone_session = made.session
         # It outlives the connection, and others may be sending with it just now.
         if not isinstance(keystone_session.session.get_adapter("http://"), http.BoundedAdapter):
-            transport = http.BoundedAdapter(self.budget, self._note_change, pool_maxsize=THREADS)
+            transport = http.BoundedAdapter(
+                self.budget, self._note_change, pool_maxsize=THREADS + CARRIERS
+            )
             for scheme in ("http://", "https://"):
                 keystone_session.session.mount(scheme, transport)
         access = self._access(keystone_session)
