@@ -103,6 +103,7 @@ class _Commit:
             status = int(str(said.get("Response Status", response.status_code)).split()[0])
             if status >= 400:
                 self._refuse(status, said, None)
+                return
             etag = said.get("Etag") or response.headers.get("Etag", "")
         except exceptions.NotFoundException as error:
             raise not_found("storage container", self._container) from error
