@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -28,9 +29,11 @@ type command struct {
 	Collection, Method string
 	Cloud              string
 	At, Request        json.RawMessage
+	Source, Target     *file
 	Timeout            float64
 	Take               int
 	States, Failures   bool
+	Progress           bool
 }
 
 // connection is whom to connect to, and as whom.
@@ -115,11 +118,15 @@ func (c command) call(client *oaktree.Client, tell teller) {
 		tell("broken", err.Error())
 		return
 	}
-	ctx := context.Background()
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(c.Timeout*float64(time.Second)))
 		defer cancel()
+	}
+	if c.Progress {
+		args = append(args, reflect.ValueOf(c.onProgress(tell, leave)))
 	}
 	answers := method.Call(append([]reflect.Value{reflect.ValueOf(ctx)}, args...))
 	if first := answers[0]; first.Kind() == reflect.Func {
@@ -130,11 +137,17 @@ func (c command) call(client *oaktree.Client, tell teller) {
 	if len(answers) > 1 {
 		result = shown(answers[0].Interface())
 	}
-	if err, ok := answers[len(answers)-1].Interface().(error); ok {
+	err, ok := answers[len(answers)-1].Interface().(error)
+	switch {
+	case !ok:
+		tell("result", result)
+	case c.Progress && c.Take > 0 && errors.Is(err, oaktree.ErrCancelled):
+		tell("result", nil)
+	case isOwn(err):
 		tell("error", failed(err, result))
-		return
+	default:
+		tell("refused", err.Error())
 	}
-	tell("result", result)
 }
 
 // prepare finds what to call, and what to call it with after the context.
@@ -160,8 +173,14 @@ func (c command) prepare(client *oaktree.Client, tell teller) (reflect.Value, []
 	if !method.IsValid() {
 		return method, nil, fmt.Errorf("there is no %s.%s", pascal(c.Collection), name)
 	}
-	request := reflect.New(method.Type().In(1).Elem())
-	args := []reflect.Value{request}
+	args := []reflect.Value{}
+	if c.Source != nil {
+		args = append(args, reflect.ValueOf(c.Source.source()))
+	} else if c.Target != nil {
+		args = append(args, reflect.ValueOf(c.Target.target()))
+	}
+	request := reflect.New(method.Type().In(1 + len(args)).Elem())
+	args = append(args, request)
 	if c.Failures {
 		args = append(args, reflect.ValueOf(oaktree.OnFailure(func(err *oaktree.Error) {
 			tell("failure", shown(err))

@@ -49,7 +49,7 @@ func shown(value any) any {
 		return json.RawMessage(text)
 	case *oaktree.Error:
 		return failure(value)
-	case string:
+	case string, int64:
 		return value
 	}
 	if many := reflect.ValueOf(value); many.Kind() == reflect.Slice {
@@ -78,6 +78,13 @@ func event(of reflect.Value) any {
 		}
 	}
 	return told
+}
+
+// isOwn tells whether an error is one of package oaktree's, and not a file's or a reader's.
+func isOwn(err error) bool {
+	var one *oaktree.Error
+	var partial *oaktree.PartialFailure
+	return errors.As(err, &one) || errors.As(err, &partial)
 }
 
 // failed shows the error of a call; result is what it answered beside it.
