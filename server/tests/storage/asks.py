@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +20,8 @@ from oaktreemodel.v1.location_pb2 import Location
 from ..conftest import Running
 
 Code = grpc.StatusCode
+# When no test is running any more, in seconds since the epoch.
+LATER = int(time.time()) + 100_000
 RPCS = {rpc.name: rpc for rpc in rpcs().values()}
 
 
@@ -61,6 +66,34 @@ class Store:
         self.swift("PUT", container)
         for name in names:
             self.swift("PUT", container, name, body=name.encode())
+
+
+def delete(store: Store, parent: str, name: str) -> None:
+    store("DeleteStorageObject", parent=parent, name_or_id=name)
+
+
+def copy(store: Store, parent: str, name: str, **fields: Any) -> Any:
+    return store("CopyStorageObject", parent=parent, name_or_id=name, **fields).storage_object
+
+
+def noted(store: Store, parent: str, name: str, **headers: str) -> None:
+    """Stores an object with headers, underscores for hyphens."""
+    given = {key.replace("_", "-"): value.encode() for key, value in headers.items()}
+    store.swift("PUT", parent, name, body=b"12345", headers=given)
+
+
+def large(store: Store, parent: str, name: str, count: int = 2) -> list[str]:
+    """Stores an object in segments under oaktree's own names, which are given."""
+    parts = [f".oaktree/segments/{uuid.uuid4()}/{number}" for number in range(count)]
+    for part in parts:
+        store.swift("PUT", parent, part, body=b"part of it")
+    manifest = json.dumps([{"path": f"{parent}/{part}"} for part in parts]).encode()
+    store.swift("PUT", parent, name, query={"multipart-manifest": "put"}, body=manifest)
+    return parts
+
+
+def everything(store: Store, parent: str) -> list[str]:
+    return [swift.name_of(item) for page in swift.pages(store.place, parent) for item in page]
 
 
 class Caught:
