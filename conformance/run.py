@@ -175,7 +175,7 @@ class Run:
             command["at"] = where
         command["request"] = step.get("request", {})
         options = {"timeout", "take", "states", "failures"}
-        options |= {"source", "target", "progress", "segment_size"}
+        options |= {"source", "target", "progress"}
         command |= {key: value for key, value in step.items() if key in options}
         return Call(self._driver.ask(**command))
 
