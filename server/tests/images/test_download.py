@@ -11,9 +11,11 @@ from oaktree import http
 from oaktree.democloud import DemoCloud
 from oaktreemodel.v1.location_pb2 import Location
 
+from ..conftest import until
 from .sending import EAST, Images, md5, reason, sha256, whole
 
 DATA = random.Random(8).randbytes(1_500_001)
+CUTS = 50
 FILE = {"service": "image", "method": "GET", "path": "/images/{id}/file"}
 KILO = Location(cloud="kilo", region="RegionOne")
 
@@ -102,3 +104,48 @@ def test_spoilt(
         images.download(made.id)
     assert reason(caught.value) == told
     assert images.data(made.id) == DATA
+
+
+def test_the_client_leaves(images: Images, demo: DemoCloud) -> None:
+    """At any moment: the cloud is not read from any more, and the next download is good."""
+    made = images.image(whole(DATA, name="one", disk_format="raw"))
+    dice = random.Random(14)
+    for _ in range(CUTS):
+        call = images.give(made.id)
+        for _ in range(dice.randrange(9)):
+            next(call)
+        call.cancel()
+        start = dice.randrange(len(DATA))
+        part = {"offset_bytes": start, "length_bytes": dice.randrange(len(DATA))}
+        end = start + part["length_bytes"]
+        assert images.data(made.id, part=part) == DATA[start:end]
+    until(lambda: demo.traffic("modern")["in_flight"] == 0)
+
+
+def test_a_client_that_does_not_read(images: Images, demo: DemoCloud) -> None:
+    """It holds up nobody but itself."""
+    data = DATA * 20
+    made = images.image(whole(data, name="one", disk_format="raw"))
+    calls = [images.give(made.id) for _ in range(10)]
+    for call in calls:
+        next(call)
+    assert images.data(made.id, part={"length_bytes": 1000}) == data[:1000]
+    for call in calls[:5]:
+        call.cancel()
+    for call in calls[5:]:
+        assert b"".join(response.chunk for response in call) == data
+
+
+def test_the_cloud_is_gone(images: Images, demo: DemoCloud) -> None:
+    data = DATA * 20
+    made = images.image(whole(data, name="one", disk_format="raw"))
+    call = images.give(made.id)
+    next(call)
+    demo.stop("modern")
+    try:
+        with pytest.raises(grpc.RpcError) as caught:
+            list(call)
+    finally:
+        demo.start_again("modern")
+    assert reason(caught.value) == ("UNAVAILABLE", "CLOUD_UNREACHABLE")
+    assert images.data(made.id, part={"length_bytes": 1000}) == data[:1000]
