@@ -11,7 +11,11 @@ from unittest import mock
 import grpc
 
 
-class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+class Calls(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
     """Counts by path, such as "/oaktreemodel.v1.ServerService/GetServer", the calls that ended
     well. A watch has no end, and ends well when its caller leaves."""
 
@@ -33,6 +37,9 @@ class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor)
         return self._follow(*call)
 
     def intercept_unary_stream(self, *call: Any) -> Any:
+        return self._follow(*call)
+
+    def intercept_stream_stream(self, *call: Any) -> Any:
         return self._follow(*call)
 
     @contextmanager

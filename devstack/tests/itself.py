@@ -21,6 +21,7 @@ KINDS = {
     "volume": ("block_storage", "volumes", "delete_volume"),
     "image": ("image", "images", "delete_image"),
     "keypair": ("compute", "keypairs", "delete_keypair"),
+    "container": ("object_store", "containers", "delete_container"),
     "application credential": (
         "identity",
         "application_credentials",
@@ -43,6 +44,7 @@ class Itself:
         self.network: Any = connection.network
         self.volume: Any = connection.block_storage
         self.image: Any = connection.image
+        self.storage: Any = connection.object_store
         self.identity: Any = connection.identity
         self.project_id = str(connection.current_project_id)
         self.user_id = str(connection.current_user_id)
@@ -64,6 +66,10 @@ class Itself:
 
     def ids(self, kind: str) -> set[str]:
         return {str(thing.id) for thing in self.things(kind)}
+
+    def objects(self, container: str) -> dict[str, Any]:
+        """All that is in a container, by name: what oaktree keeps there for itself, too."""
+        return {str(one.name): one for one in self.storage.objects(container)}
 
     def called(self, prefix: str) -> dict[tuple[str, str], str]:
         """(kind, id) of everything whose name, or a floating IP's description, begins so."""
@@ -101,6 +107,9 @@ class Itself:
         for kind, (service, _, deletion) in KINDS.items():
             some = {key: word for key, word in things.items() if key[0] == kind}
             for _, identifier in some:
+                if kind == "container":
+                    for one in self.objects(identifier):
+                        self.storage.delete_object(one, container=identifier)
                 delete = getattr(getattr(self._connection, service), deletion)
                 delete(*self._whose(kind), identifier)
             eventually(partial(self._gone, some))
