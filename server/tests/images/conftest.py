@@ -23,7 +23,8 @@ def _nothing_else(demo: DemoCloud) -> Iterator[None]:
     """Each test begins with the images that the clouds begin with."""
     yield
     demo.clear_faults()
-    for cloud, region in (("modern", "east"), ("kilo", "RegionOne")):
-        for image in demo.items(cloud, region, "images"):
-            if image["owner"] == demo.project_id(cloud):
-                demo.remove(cloud, region, "images", image["id"])
+    for name, cloud in demo.clouds.items():
+        region = next(iter(cloud.regions))
+        for image in demo.items(name, region, "images"):
+            if image["owner"] == demo.project_id(name):
+                demo.remove(name, region, "images", image["id"])
