@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
+from weakref import WeakKeyDictionary
 
 import grpc
 import orjson
@@ -126,8 +127,28 @@ def _send(
         request.body = body
         request.headers["Content-Length"] = str(_length(body))
     transport: requests.Session = session.session
-    settings = transport.merge_environment_settings(url, {}, stream, session.verify, session.cert)
-    return transport.send(request, allow_redirects=False, **settings)
+    settings = _settings(transport, f"{at.scheme}://{at.netloc}/", session.verify, session.cert)
+    return transport.send(request, allow_redirects=False, stream=stream, **settings)
+
+
+def _settings(transport: requests.Session, url: str, verify: Any, cert: Any) -> dict[str, Any]:
+    """What the environment says of requests to a service: its proxy, and whom to trust. To read it
+    takes as long as all else about a small request."""
+    known = _SETTINGS.setdefault(transport, {})
+    key = (url, verify, cert)
+    if key not in known:
+        found = transport.merge_environment_settings(url, {}, None, verify, cert)
+        known[key] = {name: found[name] for name in ("proxies", "verify", "cert")}
+    return known[key]
+
+
+_SETTINGS: WeakKeyDictionary[requests.Session, dict[Any, dict[str, Any]]] = WeakKeyDictionary()
+
+
+def ask_openly(place: Place, method: str, url: str) -> requests.Response:
+    """Asks as somebody who has nothing but the URL. The answer, whatever its status."""
+    session: Any = place.connection().session
+    return _not_elsewhere(_send(session, method, url, {}, None, False, is_open=True))
 
 
 def _length(body: Sized) -> int:
@@ -213,13 +234,12 @@ def info(place: Place) -> Info:
 
 
 def _info(place: Place) -> Info:
-    session: Any = place.connection().session
     at = urlsplit(account_url(place))
     # Beside the version, where it is not alone on its host; else openstacksdk's place for it.
     root = re.sub(r"/v1(/.*)?$", "", at.path)
     for where in dict.fromkeys((root, "")):
         url = f"{at.scheme}://{at.netloc}{where}/info"
-        response = _not_elsewhere(_send(session, "GET", url, {}, None, False, is_open=True))
+        response = ask_openly(place, "GET", url)
         if response.status_code not in (401, 403, 404, 405):
             break
     else:
