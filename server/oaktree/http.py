@@ -308,5 +308,7 @@ class BoundedAdapter(TCPKeepAliveAdapter):
             # The body of a transfer is read later.
             if reach is not None and not reach.carries:
                 reach.leave()
-            if not _reads(request):
+            # What is listed of an image changes by other requests. Were objects to count, the lists
+            # of whoever stores many of them would never be new enough.
+            if not _reads(request) and not (reach is not None and reach.carries):
                 self._changed()
