@@ -33,13 +33,10 @@ def of(request: Any, info: Info) -> Headers:
         headers["If-None-Match"] = "*"
         if request.request_id:
             headers[REQUEST] = request.request_id
-    return headers | expiry(request)
-
-
-def expiry(request: Any) -> Headers:
-    if not request.HasField("expires_at"):
-        return {}
-    return {objects.EXPIRES: objects.as_header(request.expires_at)}
+    if request.HasField("expires_at"):
+        objects.check_future(request.expires_at)
+        headers[objects.EXPIRES] = objects.as_header(request.expires_at)
+    return headers
 
 
 def seconds(at: Timestamp) -> str:

@@ -11,6 +11,9 @@ from oaktree import objects, swift
 from oaktree.place import Place
 from oaktree.storage import segments
 
+# What is deleted or written over depends on it: it is not to be what one server still has.
+NEWEST = {"X-Newest": "true"}
+
 
 def names(place: Place, container: str, name: str) -> set[str]:
     """The names of the segments in the same container that the object of this name is made of;
@@ -18,7 +21,9 @@ def names(place: Place, container: str, name: str) -> set[str]:
     query = {"multipart-manifest": "get"}
     try:
         # Of an object in one piece this would be all its bytes: they are not read.
-        response = swift.ask(place, "GET", container, name, query=query, stream=True)
+        response = swift.ask(
+            place, "GET", container, name, query=query, headers=NEWEST, stream=True
+        )
     except exceptions.NotFoundException:
         return set()
     try:

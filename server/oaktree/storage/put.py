@@ -42,8 +42,11 @@ class Put:
         if self._is_segment:
             self._name = _upload(request, info).name(request.segment.index)
             # What may be part of an object by now is never written over.
-            kept = {"Content-Type": headers.UNKNOWN, "If-None-Match": "*"}
-            self._headers: headers.Headers = {**kept, **headers.expiry(request)}
+            # Nor does it end when the object is to: that may be put off.
+            self._headers: headers.Headers = {
+                "Content-Type": headers.UNKNOWN,
+                "If-None-Match": "*",
+            }
         else:
             self._headers = headers.of(request, info)
             if request.content.sha256:
@@ -75,10 +78,12 @@ class Put:
     def look(self) -> bytes | None:
         """Before any bytes travel: at a token that is good no longer, a container there is not, a
         name that is taken. Gives the answer if there is nothing to send."""
-        if "If-None-Match" not in self._headers:
-            self._ask("HEAD", of_container=True)
-            return None
-        self._there = self._head()
+        # Who may write need not be let look.
+        with contextlib.suppress(exceptions.ForbiddenException):
+            if "If-None-Match" not in self._headers:
+                self._ask("HEAD", of_container=True)
+                return None
+            self._there = self._head()
         if self._there is not None and not self._is_segment:
             return self._known(self._there)
         return None
@@ -127,9 +132,12 @@ class Put:
         homes = self._place.state(Homes)
         if self._is_segment:
             homes.note(self._container, segments.home(self._request.name))
-        elif homes.has(self._place, self._container, self._name):
-            stored = parsedate_to_datetime(answer["Last-Modified"]).replace(tzinfo=None)
-            clearing.clear(self._place, self._container, self._name, stored.isoformat())
+            return
+        # What is stored is stored.
+        with contextlib.suppress(exceptions.SDKException, Refused):
+            if homes.has(self._place, self._container, self._name):
+                stored = parsedate_to_datetime(answer["Last-Modified"]).replace(tzinfo=None)
+                clearing.clear(self._place, self._container, self._name, stored.isoformat())
 
     def _stored(self, answer: Mapping[str, str]) -> Mapping[str, str]:
         """What a HEAD would tell of what was stored just now."""

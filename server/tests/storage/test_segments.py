@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import grpc
 import pytest
+from oaktree import swift
+from oaktree.democloud import DemoCloud
 from oaktree.storage import segments
-from oaktreemodel.v1.storage_object_pb2 import CommittedSegment, UploadAction, UploadEntry
+from oaktreemodel.v1.storage_object_pb2 import (
+    CommittedSegment,
+    UploadAction,
+    UploadEntry,
+    UploadSegment,
+)
 
 from .asks import Code, Store, refused
 from .moving import download, md5, segment, sha256, upload
@@ -92,6 +101,25 @@ def test_the_same_again_is_not_sent(modern: Store, parent: str) -> None:
     assert (step.action, len(step.segments)) == (COMPARE, 4)
     assert plan(modern, parent, DATA, knows=True).action == SKIP
     assert plan(modern, parent, OTHER, knows=True).action == SEND
+
+
+def test_a_list_that_does_not_tell_of_segments(
+    modern: Store, parent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As old clouds' lists."""
+    page = swift.page
+
+    def silent(*args: Any, **query: Any) -> list[swift.Item]:
+        rows = page(*args, **query)
+        return [{key: row[key] for key in row if key != "slo_etag"} for row in rows]
+
+    monkeypatch.setattr(swift, "page", silent)
+    whole(modern, parent, DATA)
+    step = plan(modern, parent, DATA)
+    assert (step.action, len(step.segments)) == (COMPARE, 4)
+    assert plan(modern, parent, DATA, knows=True).action == SKIP
+    assert plan(modern, parent, OTHER, knows=True).action == SEND
+    assert modern("AbortStorageObjectUploads", parent=parent).segment_count == 0
 
 
 def test_what_was_there_before_goes_with_its_segments(modern: Store, parent: str) -> None:
@@ -198,3 +226,135 @@ def test_an_abort(modern: Store, parent: str) -> None:
     assert left(modern, parent) == kept
     assert download(modern, parent, "there").data == DATA
     assert modern("AbortStorageObjectUploads", parent=parent, name="there").segment_count == 0
+
+
+def test_two_at_once(modern: Store, parent: str) -> None:
+    """The one that is committed last is there, whole, and no segments but its own stay for long."""
+    whole(modern, parent, DATA)
+    each = [random.Random(number).randbytes(SIZE) for number in range(4)]
+    with ThreadPoolExecutor(len(each)) as pool:
+        made = list(pool.map(lambda data: whole(modern, parent, data), each))
+    got = download(modern, parent, "big").data
+    assert [one.etag for one in made] == [segments.etag(map(md5, parts(data))) for data in each]
+    assert got in each
+    modern("AbortStorageObjectUploads", parent=parent)
+    assert len(left(modern, parent)) == 4
+    assert download(modern, parent, "big").data == got
+
+
+@pytest.mark.parametrize("kind", ["cut", "killed", "wrong_etag"])
+def test_a_segment_that_fails_is_sent_again(
+    modern: Store, demo: DemoCloud, parent: str, kind: str
+) -> None:
+    step = plan(modern, parent, DATA)
+    path = "/v1/{account}/{container}/{object:path}"
+    demo.fault("modern", kind, service="object-store", method="PUT", path=path, after_bytes=1000)
+    with pytest.raises(grpc.RpcError):
+        send(modern, parent, step, DATA)
+    assert left(modern, parent) == []
+    send(modern, parent, step, DATA)
+    commit(modern, parent, step, DATA)
+    assert download(modern, parent, "big").data == DATA
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "cut", "status"])
+def test_a_commit_that_fails_is_sent_again(
+    modern: Store, demo: DemoCloud, parent: str, kind: str
+) -> None:
+    modern.swift("PUT", parent, "big", body=b"before")
+    step = plan(modern, parent, DATA)
+    send(modern, parent, step, DATA)
+    path = "/v1/{account}/{container}/{object:path}"
+    demo.fault("modern", kind, service="object-store", method="PUT", path=path, status=503)
+    with pytest.raises(grpc.RpcError):
+        commit(modern, parent, step, DATA)
+    assert download(modern, parent, "big").data == (DATA if kind == "lost_answer" else b"before")
+    commit(modern, parent, step, DATA)
+    assert download(modern, parent, "big").data == DATA
+    assert len(left(modern, parent)) == 4
+
+
+def test_a_copy_of_a_manifest_keeps_its_segments(modern: Store, parent: str) -> None:
+    """Other tools copy large objects so: then two are made of the same segments."""
+    whole(modern, parent, DATA)
+    query = {"multipart-manifest": "get"}
+    copy = {"X-Copy-From": f"/{parent}/big"}
+    modern.swift("PUT", parent, "copy", query=query, headers=copy, body=b"")
+    modern.swift("DELETE", parent, "big")
+    assert modern("AbortStorageObjectUploads", parent=parent).segment_count == 0
+    assert modern("AbortStorageObjectUploads", parent=parent, name="big").segment_count == 0
+    assert download(modern, parent, "copy").data == DATA
+    modern.swift("DELETE", parent, "copy")
+    assert modern("AbortStorageObjectUploads", parent=parent).segment_count == 4
+
+
+def test_others_things_under_the_same_prefix_are_left(modern: Store, parent: str) -> None:
+    odd = [f"{segments.PREFIX}{rest}" for rest in ("x", "0" * 64, f"{'0' * 64}/a/1/1/00000000")]
+    for name in odd:
+        modern.swift("PUT", parent, name, body=b"x")
+    assert modern("AbortStorageObjectUploads", parent=parent).segment_count == 0
+    assert left(modern, parent) == sorted(odd)
+
+
+GOOD: dict[str, Any] = {
+    "upload_id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+    "index": 0,
+    "object_size_bytes": 5,
+    "segment_size_bytes": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"upload_id": "x"}, "segment.upload_id"),
+        ({"index": 2}, "segment.index"),
+        ({"index": -1}, "segment.index"),
+        ({"index": 1}, "content.size_bytes"),
+        ({"object_size_bytes": 0}, "segment.object_size_bytes"),
+        ({"segment_size_bytes": 0}, "segment.segment_size_bytes"),
+        ({"object_size_bytes": 3001}, "segment.segment_size_bytes"),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_is_no_segment(
+    modern: Store, parent: str, wrong: dict[str, Any], field: str, at_once: bool
+) -> None:
+    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", field):
+        upload(modern, parent, "o", b"abc", segment=UploadSegment(**GOOD | wrong), at_once=at_once)
+    assert left(modern, parent) == []
+
+
+DIGEST = "0" * 32
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": ".oaktree/x"}, "name"),
+        ({"upload_id": "x"}, "upload_id"),
+        ({"segment_size_bytes": 0}, "segment_size_bytes"),
+        ({"segments": []}, "segments"),
+        ({"segments": [(DIGEST, 3)] * 1001}, "segments"),
+        ({"segments": [(DIGEST, 3), ("x", 3)]}, "segments[1].md5"),
+        ({"segments": [(DIGEST, 2), (DIGEST, 3)]}, "segments[0].size_bytes"),
+        ({"segments": [(DIGEST, 3), (DIGEST, 4)]}, "segments[1].size_bytes"),
+        ({"segments": [(DIGEST, 3), (DIGEST, 0)]}, "segments[1].size_bytes"),
+        ({"sha256": "x"}, "sha256"),
+    ],
+)
+def test_what_cannot_be_committed(
+    modern: Store, parent: str, wrong: dict[str, Any], field: str
+) -> None:
+    asked: dict[str, Any] = {
+        "parent": parent,
+        "name": "o",
+        "upload_id": GOOD["upload_id"],
+        "segment_size_bytes": 3,
+        "segments": [(DIGEST, 3)],
+        **wrong,
+    }
+    made = [CommittedSegment(md5=md5, size_bytes=size) for md5, size in asked.pop("segments")]
+    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", field):
+        modern("CommitStorageObject", segments=made, **asked)

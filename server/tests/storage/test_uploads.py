@@ -114,6 +114,7 @@ def test_odd_names(modern: Store, parent: str, odd: str, at_once: bool) -> None:
         ({"metadata": {"a": "b\nc"}}, "metadata"),
         ({"content_type": "a\r\nX-Delete-At: 1"}, "content_type"),
         ({"request_id": "x"}, "request_id"),
+        ({"expires_at": {"seconds": 1}}, "expires_at"),
     ],
 )
 def test_what_cannot_be_stored(
@@ -254,6 +255,16 @@ def test_the_token_is_good_no_longer(
     demo.expire_tokens("modern")
     upload(modern, parent, "o", DATA, at_once=at_once)
     assert download(modern, parent, "o").data == DATA
+
+
+@ways
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_who_may_write_and_not_look(
+    modern: Store, demo: DemoCloud, parent: str, at_once: bool, method: str
+) -> None:
+    path = "/v1/{account}/{container}"
+    demo.fault("modern", "status", service="object-store", method=method, path=path, status=403)
+    assert upload(modern, parent, "o", DATA, at_once=at_once).etag == md5(DATA)
 
 
 @pytest.mark.parametrize(
