@@ -233,6 +233,8 @@ class Incoming:
         sent = self._finish.sha256.lower()
         if not sent:
             raise invalid("finish.sha256", "is missing and is needed")
+        if not self.md5:
+            raise invalid("finish.md5", "is missing, and content.promises_md5 says that it comes")
         came = self.sha256.hexdigest()
         for said, where in (
             (sent, "finish.sha256"),

@@ -163,6 +163,16 @@ def test_other_bytes_than_were_sent(
     unchanged(modern, parent)
 
 
+def test_the_digest_that_was_promised(modern: Store, parent: str) -> None:
+    promised = UploadContent(promises_md5=True)
+    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "finish.md5"):
+        upload(modern, parent, "before", DATA, content=promised)
+    unchanged(modern, parent)
+    finish = UploadFinish(sha256=sha256(DATA), md5=md5(DATA).upper())
+    promised = UploadContent(promises_md5=True)
+    assert upload(modern, parent, "o", DATA, content=promised, finish=finish).etag == md5(DATA)
+
+
 @ways
 def test_there_is_no_such_container(modern: Store, name: str, at_once: bool) -> None:
     with refused(Code.NOT_FOUND, "NOT_FOUND") as caught:
