@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from urllib.parse import urlsplit
 
 from oaktree import validate
@@ -46,7 +47,9 @@ def _begin(call: Call, place: Place, reader: Reader, offered: offers.Offers) -> 
         try:
             ways.import_from(place, identifier, {"name": _METHOD, "uri": request.url})
         except Exception:
-            record.delete(place, identifier)
+            # Without bytes it is of no use; and of two failures the first says more.
+            with contextlib.suppress(Exception):
+                record.delete(place, identifier)
             raise
     found = reader.one(place, identifier)
     if found is None:

@@ -1,8 +1,8 @@
 """One image being made of bytes that come: its record, and how it ends.
 
 What the image service holds of an upload becomes usable all at once. So an upload that fails at any
-moment ends with its record deleted, and one of which all has come is seen through, whether or not
-its caller is still there.
+moment ends with its record deleted; and one that the cloud has all of is seen through, whether or
+not its caller is still there.
 """
 
 from __future__ import annotations

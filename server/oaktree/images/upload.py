@@ -38,13 +38,11 @@ async def upload(call: Call, reader: Reader) -> AsyncIterator[bytes]:
             yield progress(0, is_skipped=True)
             yield same.wire
             return
-    disk_format, is_told = request.disk_format, False
-    if not disk_format:
-        if len(request.chunk) < min(HEAD_BYTES, incoming.size):
-            yield progress(0)
-            is_told = True
-        disk_format = sniff(await incoming.head(HEAD_BYTES))
-        offered.check_format(disk_format)
+    is_told = not request.disk_format and len(request.chunk) < min(HEAD_BYTES, incoming.size)
+    if is_told:
+        yield progress(0)
+    disk_format = request.disk_format or sniff(await incoming.head(HEAD_BYTES))
+    offered.check_format(disk_format)
     make = ByTask if offered.way == "task" else Making
     making = make(call, place, reader, offered, disk_format)
     sent: Sent | None = None
@@ -70,7 +68,7 @@ async def upload(call: Call, reader: Reader) -> AsyncIterator[bytes]:
         failure = error
         if incoming.taken == incoming.size:
             # An answer that was lost says nothing of whether the cloud has it all.
-            sent = _sent(incoming, False)
+            sent = _sent(incoming, is_direct=False)
     except BaseException:
         making.leave()
         raise

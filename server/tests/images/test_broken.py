@@ -140,13 +140,30 @@ def test_other_format_than_said(images: Images, demo: DemoCloud) -> None:
     assert not left(demo, "bad")
 
 
-def test_quota(images: Images, demo: DemoCloud) -> None:
+@pytest.mark.parametrize("times", [1, 20])
+def test_quota(images: Images, demo: DemoCloud, times: int) -> None:
+    """Told before all bytes are sent, too."""
     demo.set("modern", quota={"image_size_total": 1})
     try:
-        told = refusal(images, demo, whole(DATA, name="bad", disk_format="raw"), "bad")
+        told = refusal(images, demo, whole(DATA * times, name="bad", disk_format="raw"), "bad")
         assert told == ("RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED")
     finally:
         demo.set("modern", quota={"image_size_total": 1_000_000})
+
+
+def test_the_token_ends_in_the_middle(images: Images, demo: DemoCloud) -> None:
+    """One's own oaktree gets another."""
+
+    def requests() -> Iterator[Any]:
+        yield first(DATA, name="late", disk_format="raw")
+        rest = chunks(DATA)
+        yield next(rest)
+        until(lambda: any(image["status"] == "saving" for image in left(demo, "late")))
+        demo.expire_tokens("modern")
+        yield from rest
+        yield finish(DATA)
+
+    assert images.image(requests()).checksum == md5(DATA)
 
 
 def test_deleted_meanwhile(images: Images, demo: DemoCloud) -> None:
