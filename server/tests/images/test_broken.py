@@ -61,13 +61,19 @@ def test_wrong_md5(images: Images, demo: DemoCloud) -> None:
     assert refusal(images, demo, requests, "bad") == ("DATA_LOSS", "BYTES_DIFFER")
 
 
-@pytest.mark.parametrize("what", ["short", "long", "no finish", "no digest"])
+@pytest.mark.parametrize("what", ["short", "long", "no finish", "no digest", "no MD5"])
 def test_other_than_promised(images: Images, demo: DemoCloud, what: str) -> None:
     begin = first(DATA, name="bad", disk_format="raw")
     requests = {
         "short": [begin, *chunks(DATA[:-1]), finish(DATA[:-1])],
         "long": [begin, *chunks(DATA + b"x"), finish(DATA + b"x")],
         "no finish": [begin, *chunks(DATA)],
+        "no MD5": whole(
+            DATA,
+            name="bad",
+            disk_format="raw",
+            content={"size_bytes": len(DATA), "promises_md5": True},
+        ),
         "no digest": [begin, *chunks(DATA), UploadImageRequest(finish=UploadFinish())],
     }
     told = refusal(images, demo, requests[what], "bad")
