@@ -102,6 +102,8 @@ std::shared_ptr<Content> FileContent(std::string path, bool may_be_link) {
   return std::make_shared<File>(std::move(path), may_be_link);
 }
 
+std::shared_ptr<Content> OpenContent(int file) { return std::make_shared<File>(file); }
+
 absl::Status SizeDiffers(int64_t promised, int64_t found) {
   return absl::InvalidArgumentError(
       absl::StrCat("the source has ", found, " bytes, and was said to have ", promised));

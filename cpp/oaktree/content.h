@@ -44,6 +44,9 @@ absl::StatusOr<std::string> ReadAll(Content& content, int64_t offset, size_t siz
 // A file, which must be one of its own and no symbolic link, unless it may be.
 std::shared_ptr<Content> FileContent(std::string path, bool may_be_link);
 
+// One that is open, which it closes.
+std::shared_ptr<Content> OpenContent(int file);
+
 // All that is in another, in a temporary file that has no name. INVALID_ARGUMENT if it is not as
 // much as promised.
 absl::StatusOr<std::shared_ptr<Content>> Spool(Content& content, std::optional<int64_t> promised);

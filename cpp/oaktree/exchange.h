@@ -27,7 +27,8 @@ class Exchange final {
   // Before it is made.
   grpc::ClientContext& context() { return context_; }
 
-  // Makes the call, and sends the first message. What is heard is read into `response`.
+  // Makes the call, and sends the first message. What is heard is read into `response`, which must
+  // outlive this.
   void Open(const Connection& connection, const char* path, const Message& first, bool is_last,
             Message& response);
 

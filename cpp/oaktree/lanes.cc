@@ -29,25 +29,30 @@ absl::Status InLanes(size_t count, int lanes, const std::function<absl::Status(s
 }
 
 OnProgress Sum::Of(size_t part) {
-  return [this, part](const Progress& progress) { return Tell(part, progress); };
+  return [this, part](const Progress& progress) { return TellPart(part, progress); };
 }
 
-void Sum::Add(int64_t bytes) {
+void Sum::Add(const std::string& name, int64_t bytes) {
   const std::lock_guard lock(mutex_);
   progress_.sent_bytes += bytes;
+  Tell(name);
 }
 
-bool Sum::Tell(size_t part, const Progress& progress) {
+bool Sum::TellPart(size_t part, const Progress& progress) {
   if (is_stopped_) return false;
   const std::lock_guard lock(mutex_);
   int64_t& before = parts_[part];
   progress_.sent_bytes += progress.sent_bytes - before;
   before = progress.sent_bytes;
-  if (!told_) return true;
-  Progress told = progress_;
-  if (told.name.empty()) told.name = progress.name;
-  if (!told_(told)) is_stopped_ = true;
+  Tell(progress.name);
   return !is_stopped_;
+}
+
+void Sum::Tell(const std::string& name) {
+  if (!told_ || is_stopped_) return;
+  Progress told = progress_;
+  if (told.name.empty()) told.name = name;
+  if (!told_(told)) is_stopped_ = true;
 }
 
 }  // namespace oaktree::internal

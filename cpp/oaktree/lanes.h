@@ -31,14 +31,16 @@ class Sum {
   OnProgress Of(size_t part);
 
   // So much of it needs no transfer.
-  void Add(int64_t bytes);
+  void Add(const std::string& name, int64_t bytes);
 
   // Has all parts end.
   void Stop() { is_stopped_ = true; }
   bool is_stopped() const { return is_stopped_; }
 
  private:
-  bool Tell(size_t part, const Progress& progress);
+  bool TellPart(size_t part, const Progress& progress);
+  // With the mutex held.
+  void Tell(const std::string& name);
 
   const OnProgress told_;
   std::atomic<bool> is_stopped_ = false;

@@ -7,6 +7,7 @@
 #include "oaktree/client.h"
 #include "oaktree/cloud.gen.h"
 #include "oaktree/credentials.h"
+#include "oaktree/directory.h"
 #include "oaktree/error.h"
 #include "oaktree/mirror.h"
 #include "oaktree/source.h"

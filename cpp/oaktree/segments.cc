@@ -80,7 +80,7 @@ class Segments {
     std::vector<const v1::PlannedSegment*> missing;
     for (const auto& one : step.segments()) {
       if (one.is_done()) {
-        sum_.Add(one.size_bytes());
+        sum_.Add(request_.name(), one.size_bytes());
       } else {
         missing.push_back(&one);
       }
@@ -190,6 +190,19 @@ class Segments {
   v1::CommitStorageObjectRequest commit_;
 };
 
+// The one step of a plan for one file.
+absl::StatusOr<v1::UploadStep> Plan(const StorageObjects& objects,
+                                    const v1::PlanStorageObjectUploadsRequest& request,
+                                    const TransferOptions& options) {
+  CallOptions call;
+  call.timeout = options.timeout;
+  auto steps = objects.PlanUploads(request, call);
+  if (!steps.ok()) return steps.status();
+  if (steps->size() == 1) return std::move(steps->front());
+  return absl::InternalError(
+      absl::StrCat("the server plans ", steps->size(), " steps for one object"));
+}
+
 }  // namespace
 
 absl::Status AddMd5(Content& content, const v1::UploadStep& step, v1::UploadEntry& entry) {
@@ -210,6 +223,25 @@ absl::Status AddMd5(Content& content, const v1::UploadStep& step, v1::UploadEntr
   if (!status.ok()) return status;
   for (auto& one : made) entry.add_segment_md5s(std::move(one));
   return content.Check();
+}
+
+absl::StatusOr<v1::UploadStep> Settle(const StorageObjects& objects, Content& content,
+                                      v1::PlanStorageObjectUploadsRequest plan,
+                                      v1::UploadEntry& entry, std::optional<v1::UploadStep> step,
+                                      const TransferOptions& options) {
+  // Once for the whole, and once for the segments.
+  for (int asked = 0; asked < 3; ++asked) {
+    if (step) {
+      if (step->action() != v1::UPLOAD_ACTION_NEED_CHECKSUM) break;
+      if (absl::Status wrong = AddMd5(content, *step, entry); !wrong.ok()) return wrong;
+    }
+    plan.clear_entries();
+    *plan.add_entries() = entry;
+    auto told = Plan(objects, plan, options);
+    if (!told.ok()) return told;
+    step = *std::move(told);
+  }
+  return *std::move(step);
 }
 
 absl::StatusOr<v1::StorageObject> UploadSegments(const StorageObjects& objects, Content& content,

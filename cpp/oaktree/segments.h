@@ -4,6 +4,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <optional>
+
 #include "oaktree/content.h"
 #include "oaktree/transfer_options.h"
 #include "oaktreemodel/v1/storage_object.pb.h"
@@ -17,6 +19,13 @@ namespace oaktree::internal {
 // Has an entry hold the digests that a step of its plan asks for: of the whole, or of each segment.
 absl::Status AddMd5(Content& content, const oaktreemodel::v1::UploadStep& step,
                     oaktreemodel::v1::UploadEntry& entry);
+
+// What is to be done with one file, once the digests are told that are asked for. The plan has no
+// entry but that one; `step` is what was said of it already, if anything was.
+absl::StatusOr<oaktreemodel::v1::UploadStep> Settle(
+    const StorageObjects& objects, Content& content,
+    oaktreemodel::v1::PlanStorageObjectUploadsRequest plan, oaktreemodel::v1::UploadEntry& entry,
+    std::optional<oaktreemodel::v1::UploadStep> step, const TransferOptions& options);
 
 // Sends what a step says is missing, and has the object made. The content is one whose parts can be
 // read in any order.

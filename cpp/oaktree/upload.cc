@@ -32,6 +32,7 @@ class Uploading {
         size_(size),
         progress_{content.path().empty() ? Text(request, "name") : content.path(), 0, size},
         more_(request.New()),
+        heard_(response.New()),
         trial_(place, path, options) {}
 
   absl::Status Run(bool is_new) {
@@ -89,10 +90,9 @@ class Uploading {
   }
 
   absl::Status Send(Exchange& exchange, Trial::Outcome& outcome) {
-    const std::unique_ptr<Message> heard(response_.New());
     bool is_last = first_is_last_;
     bool is_skipped = false;
-    exchange.Open(connection_, path_, request_, is_last, *heard);
+    exchange.Open(connection_, path_, request_, is_last, *heard_);
     progress_.sent_bytes = 0;
     for (;;) {
       const auto event = exchange.Next();
@@ -100,11 +100,11 @@ class Uploading {
       outcome.was_reached = true;
       if (event == Exchange::Event::kHeard) {
         trial_.Hear();
-        if (Has(*heard, "progress")) {
-          is_skipped |= Part<v1::UploadProgress>(*heard, "progress")->is_skipped();
+        if (Has(*heard_, "progress")) {
+          is_skipped |= Part<v1::UploadProgress>(*heard_, "progress")->is_skipped();
         }
-        if (heard->GetReflection()->HasField(*heard, ResultOf(*heard))) {
-          response_.CopyFrom(*heard);
+        if (heard_->GetReflection()->HasField(*heard_, ResultOf(*heard_))) {
+          response_.CopyFrom(*heard_);
         }
       }
       if (event == Exchange::Event::kWritten) progress_.sent_bytes = read_;
@@ -147,6 +147,8 @@ class Uploading {
   const int64_t size_;
   Progress progress_;
   const std::unique_ptr<Message> more_;
+  // What an attempt is reading into, also while it is ended.
+  const std::unique_ptr<Message> heard_;
   Trial trial_;
   Digest digest_{EVP_sha256()};
   int64_t read_ = 0;

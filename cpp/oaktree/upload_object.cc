@@ -38,19 +38,6 @@ google::protobuf::Timestamp AsTimestamp(absl::Time time) {
   return stamp;
 }
 
-// The one step of a plan for one file.
-absl::StatusOr<v1::UploadStep> Plan(const StorageObjects& objects,
-                                    const v1::PlanStorageObjectUploadsRequest& request,
-                                    const TransferOptions& options) {
-  CallOptions call;
-  call.timeout = options.timeout;
-  auto steps = objects.PlanUploads(request, call);
-  if (!steps.ok()) return steps.status();
-  if (steps->size() == 1) return std::move(steps->front());
-  return absl::InternalError(
-      absl::StrCat("the server plans ", steps->size(), " steps for one object"));
-}
-
 // The object that is there already, with what the request notes on it.
 absl::StatusOr<v1::StorageObject> Keep(const StorageObjects& objects,
                                        const v1::UploadStorageObjectRequest& request) {
@@ -113,16 +100,10 @@ absl::Status UploadObject(const std::shared_ptr<const Place>& place, const char*
   plan.set_parent(request.parent());
   plan.set_prefix(prefix);
   plan.set_segment_size_bytes(options.segment_size_bytes);
-  auto& entry = *plan.add_entries();
+  v1::UploadEntry entry;
   entry.set_path(file);
   entry.set_size_bytes(**size);
-  auto step = Plan(objects, plan, options);
-  // Once for the whole, and once for the segments.
-  for (int asked = 0; asked < 2 && step.ok(); ++asked) {
-    if (step->action() != v1::UPLOAD_ACTION_NEED_CHECKSUM) break;
-    if (absl::Status wrong = AddMd5(all.content(), *step, entry); !wrong.ok()) return wrong;
-    step = Plan(objects, plan, options);
-  }
+  const auto step = Settle(objects, all.content(), plan, entry, std::nullopt, options);
   if (!step.ok()) return step.status();
   absl::StatusOr<v1::StorageObject> made;
   if (step->action() == v1::UPLOAD_ACTION_SKIP) {

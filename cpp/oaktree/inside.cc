@@ -1,0 +1,106 @@
+#include "oaktree/inside.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "oaktree/content.h"
+#include "oaktree/segments.h"
+#include "oaktree/sink.h"
+
+namespace oaktree::internal {
+namespace {
+
+constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+std::vector<std::string> StepsOf(const std::string& path) { return absl::StrSplit(path, '/'); }
+
+}  // namespace
+
+absl::StatusOr<Inside> Inside::Of(const std::string& directory, bool may_make) {
+  std::error_code error;
+  if (may_make) std::filesystem::create_directories(directory, error);
+  if (error) return absl::ErrnoToStatus(error.value(), directory);
+  const int folder = ::open(directory.c_str(), kFolder);
+  if (folder < 0 && (may_make || errno != ENOENT)) return FromErrno(directory);
+  return Inside(directory, folder);
+}
+
+Inside::~Inside() {
+  if (folder_ >= 0) ::close(folder_);
+}
+
+Inside::Inside(Inside&& other) noexcept
+    : directory_(other.directory_), folder_(std::exchange(other.folder_, -1)) {}
+
+absl::Status Inside::Check(const std::string& path) {
+  for (const auto& step : StepsOf(path)) {
+    if (step.empty() || step == "." || step == ".." || step.find('\0') != std::string::npos) {
+      return absl::InvalidArgumentError("no file below a directory can be called so");
+    }
+  }
+  return absl::OkStatus();
+}
+
+int Inside::Open(const std::vector<std::string>& steps, size_t count, bool may_make) const {
+  int folder = ::fcntl(folder_, F_DUPFD_CLOEXEC, 0);
+  for (size_t at = 0; at < count && folder >= 0; ++at) {
+    const char* name = steps[at].c_str();
+    if (may_make && ::mkdirat(folder, name, 0777) != 0 && errno != EEXIST) {
+      const int error = errno;
+      ::close(folder);
+      errno = error;
+      return -1;
+    }
+    // A link there might lead anywhere.
+    const int next = ::openat(folder, name, kFolder | O_NOFOLLOW);
+    const int error = errno;
+    ::close(folder);
+    errno = error;
+    folder = next;
+  }
+  return folder;
+}
+
+absl::StatusOr<Target> Inside::File(const std::string& path) const {
+  if (absl::Status wrong = Check(path); !wrong.ok()) return wrong;
+  const auto steps = StepsOf(path);
+  const std::string whole = absl::StrCat(directory_, "/", path);
+  const int folder = Open(steps, steps.size() - 1, /*may_make=*/true);
+  if (folder < 0) return FromErrno(whole);
+  return Target(FileSink(folder, steps.back(), whole));
+}
+
+absl::Status Inside::MakeFolder(const std::string& path) const {
+  if (absl::Status wrong = Check(path); !wrong.ok()) return wrong;
+  const auto steps = StepsOf(path);
+  const int folder = Open(steps, steps.size(), /*may_make=*/true);
+  if (folder < 0) return FromErrno(absl::StrCat(directory_, "/", path));
+  ::close(folder);
+  return absl::OkStatus();
+}
+
+bool Inside::Has(const std::string& path, int64_t size, const std::string& md5) const {
+  if (folder_ < 0) return false;
+  const auto steps = StepsOf(path);
+  const int folder = Open(steps, steps.size() - 1, /*may_make=*/false);
+  if (folder < 0) return false;
+  const int file =
+      ::openat(folder, steps.back().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+  ::close(folder);
+  if (file < 0) return false;
+  const auto content = OpenContent(file);
+  const auto found = content->Open();
+  if (!found.ok() || *found != size) return false;
+  oaktreemodel::v1::UploadEntry entry;
+  entry.set_size_bytes(size);
+  return AddMd5(*content, {}, entry).ok() && entry.md5() == md5;
+}
+
+}  // namespace oaktree::internal
