@@ -23,12 +23,17 @@ from google.protobuf.message import Message
 from oaktreemodel import _source
 from oaktreemodel._attempts import Attempts
 from oaktreemodel._deadline import Deadline
-from oaktreemodel._drive import Stopped
+from oaktreemodel._drive import Stopped, finish
 from oaktreemodel._progress import OnProgress, Progress
 from oaktreemodel._tokens import Metadata, renews
 
 if TYPE_CHECKING:
     from oaktreemodel._aio import Collection
+
+# What gRPC says of a call that it cannot send on, and for how long it may say so before the word of
+# the server is there.
+UNSETTLED = "Internal error from Core"
+SETTLING_SECONDS, SETTLING_STEPS = 10.0, 1000
 
 # What an upload of this client takes.
 Source: TypeAlias = _source.Source | AsyncIterable[bytes]
@@ -95,6 +100,8 @@ class Talk:
         sent = () if identity is not None else (request,)
         with self._connection.alive():
             self._call = method(*sent, timeout=timeout, metadata=shown + (identity or ()))
+        self._ended: grpc.aio.AioRpcError | None = None
+        self._call.add_done_callback(self._end)
 
     def send(self, messages: Iterator[Message], *, is_last: bool = False) -> None:
         self._sending = asyncio.create_task(self._send(self._sending, messages, is_last))
@@ -110,6 +117,7 @@ class Talk:
         except grpc.aio.AioRpcError as error:
             if self._broken is not None:
                 raise self._broken from None
+            error = await self._settled(error)
             self.is_outlived = renews(self._connection.tokens, error, self._shown)
             raise self._connection.failure(error, self._request, self._shown) from error
         return None if response is grpc.aio.EOF else response
@@ -119,6 +127,21 @@ class Talk:
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.wait((self._sending,))
+
+    def _end(self, call: Any) -> None:
+        self._ended = self._ended or _status_of(call)
+
+    async def _settled(self, error: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
+        """The error that the server ended the call with. gRPC puts one of its own in its place when
+        it notices, before or after, that nothing can be sent any more."""
+        for _ in range(SETTLING_STEPS):
+            if error.details() != UNSETTLED:
+                break
+            if self._ended is not None and self._ended.details() != UNSETTLED:
+                return self._ended
+            await asyncio.sleep(SETTLING_SECONDS / SETTLING_STEPS)
+            error = _status_of(self._call)
+        return error
 
     async def _send(
         self, before: asyncio.Task[None] | None, messages: Iterator[Message], is_last: bool
@@ -136,6 +159,17 @@ class Talk:
         except Exception as error:
             self._broken = error
             self._call.cancel()
+
+
+def _status_of(call: Any) -> grpc.aio.AioRpcError:
+    """How a call has ended, as an error."""
+    # What these wait for is there by then.
+    return grpc.aio.AioRpcError(
+        finish(call.code()),
+        grpc.aio.Metadata(),
+        finish(call.trailing_metadata()),
+        finish(call.details()),
+    )
 
 
 class Tasks:

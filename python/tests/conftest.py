@@ -50,6 +50,15 @@ class Blocking:
         self._target = target
         self._runner = runner
 
+    @property
+    def target(self) -> Any:
+        """What it stands for."""
+        return self._target
+
+    def do(self, work: Any) -> Any:
+        """What a coroutine returns."""
+        return self._runner.run(work)
+
     def __getattr__(self, name: str) -> Any:
         return self._wrap(getattr(self._target, name))
 
@@ -129,3 +138,24 @@ def exchanging(oaktree: Oaktree) -> Oaktree:
 def known(connect: Connect, exchanging: Oaktree) -> Any:
     """Either client, with a credential."""
     return connect(exchanging.address, **CREDENTIAL)
+
+
+class Directories:
+    """The functions of either client that move whole directories."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        if isinstance(self._client, Blocking):
+            call = getattr(oaktreemodel.aio, name)
+            return lambda scope, *args, **kwargs: self._client.do(
+                call(scope.target, *args, **kwargs)
+            )
+        return getattr(oaktreemodel, name)
+
+
+@pytest.fixture
+def directories(client: Any) -> Directories:
+    """The functions of the very client that `client` is."""
+    return Directories(client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from google.rpc.status_pb2 import Status
 from oaktreemodel import v1
 
 # What a test plays: one of these is taken for each call, the last one for ever. A message is the
-# answer, a list is a stream, a Status fails the call; a function makes any of them.
+# answer, a list is a stream, a Status fails the call; a function makes any of them. Of an upload
+# it gets an iterator of the messages.
 Answer: TypeAlias = Message | Status | list[Any] | Callable[[Any, grpc.ServicerContext], Any]
 
 BOUND = 20.0
@@ -34,6 +36,8 @@ class Call:
     metadata: dict[str, Any]
     time_remaining: float | None
     over: threading.Event = field(default_factory=threading.Event)
+    # Of an upload, every message so far, the first one too.
+    sent: list[Any] = field(default_factory=list)
 
     @property
     def token(self) -> str:
@@ -105,7 +109,13 @@ class Oaktree:
         """End it, and every call."""
         self.server.stop(None).wait(BOUND)
 
-    def handle(self, rpc: str, request: Message, context: grpc.ServicerContext) -> Any:
+    def handle(
+        self,
+        rpc: str,
+        request: Message,
+        context: grpc.ServicerContext,
+        more: Iterator[Any] | None = None,
+    ) -> Any:
         """Record a call and play the answer."""
         left = context.time_remaining()
         call = Call(
@@ -121,7 +131,7 @@ class Oaktree:
         answers = self.answers[rpc]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if callable(answer) and not isinstance(answer, Message):
-            answer = answer(request, context)
+            answer = answer(request if more is None else _recorded(call, more), context)
         if isinstance(answer, Status):
             fail(context, answer)
         return answer
@@ -138,11 +148,27 @@ def _servicer(module: Any, name: str, oaktree: Oaktree) -> Any:
                     fail(context, one)
                 yield one
 
-        return stream if rpc.startswith(("List", "Wait", "Watch")) else unary
+        def both(
+            self: Any, requests: Iterator[Any], context: grpc.ServicerContext
+        ) -> Iterator[Any]:
+            for one in oaktree.handle(rpc, next(requests), context, requests):
+                if isinstance(one, Status):
+                    fail(context, one)
+                yield one
+
+        if rpc.startswith("Upload"):
+            return both
+        return stream if rpc.startswith(("List", "Wait", "Watch", "Download")) else unary
 
     base = getattr(module, name)
     rpcs = [one for one in vars(base) if one[0].isupper()]
     return type(name, (base,), {rpc: method(rpc) for rpc in rpcs})()
+
+
+def _recorded(call: Call, more: Iterator[Any]) -> Iterator[Any]:
+    for one in itertools.chain((call.request,), more):
+        call.sent.append(one)
+        yield one
 
 
 def fail(context: grpc.ServicerContext, status: Status) -> None:
