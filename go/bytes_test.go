@@ -163,7 +163,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if instead != nil && instead(w, r) {
 		return
 	}
-	path := r.URL.EscapedPath()
+	path := r.URL.Path
 	if r.Method == http.MethodPut {
 		content, err := io.ReadAll(r.Body)
 		if err != nil {

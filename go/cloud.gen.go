@@ -694,9 +694,9 @@ func (c StorageObjects) DeleteMany(ctx context.Context, request *pb.DeleteManySt
 	return response.GetStorageObjects(), err
 }
 
-// Copy copies one object within its place, and answers with the copy. It is of one piece, also
-// where the original is made of segments: FAILED_PRECONDITION with reason NOT_OFFERED for what is
-// too large for that.
+// Copy copies one object within its place, and answers with the copy. It has bytes of its own:
+// where the original is made of segments, these are copied, too. FAILED_PRECONDITION with reason
+// NOT_OFFERED for what is larger than one piece can be and is made of segments of many sizes.
 func (c StorageObjects) Copy(ctx context.Context, request *pb.CopyStorageObjectRequest, opts ...grpc.CallOption) (*pb.StorageObject, error) {
 	response, err := unary(ctx, c.at, c.stub.CopyStorageObject, request, 60*time.Second, opts)
 	return response.GetStorageObject(), err

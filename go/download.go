@@ -6,9 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"errors"
-	"fmt"
 	"hash"
-	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -67,7 +65,7 @@ func downloadWith[Q downloadRequest, A, T any](ctx context.Context, at *place, o
 	if err := to.keep(); err != nil {
 		return none, err
 	}
-	d.meter.set(d.came)
+	d.told(d.came)
 	return result(d.about), nil
 }
 
@@ -90,7 +88,7 @@ type downloading[Q downloadRequest, A any] struct {
 	came  int64
 	// Of all bytes of the content. Nil where only a part is asked for.
 	whole hash.Hash
-	meter *meter
+	told  func(int64)
 }
 
 // all gets all bytes, in as many attempts as it takes.
@@ -204,7 +202,7 @@ func (d *downloading[Q, A]) begin(answer *A, content *pb.DownloadContent) {
 			d.whole = md5.New()
 		}
 	}
-	d.meter = newMeter(d.opts, subject(d.request), d.total)
+	d.told = meterOf(d.opts, subject(d.request), d.total).part("")
 }
 
 // signed is a ticket for what is still to come, where one has to be asked for and is worth it.
@@ -228,7 +226,7 @@ func (d *downloading[Q, A]) take(some []byte) error {
 		d.whole.Write(some)
 	}
 	d.came += int64(len(some))
-	d.meter.set(d.came)
+	d.told(d.came)
 	return nil
 }
 
@@ -254,46 +252,20 @@ func (d *downloading[Q, A]) verify() error {
 
 // fetch gets what is still missing straight from the cloud. What does not work there is a *barred.
 func (d *downloading[Q, A]) fetch(ctx context.Context, ticket *pb.Ticket) error {
-	request, err := d.at.newHTTPRequest(ctx, ticket, d.again.shown.token, subject(d.request))
-	if err != nil {
-		return err
-	}
 	if d.came == d.total {
 		return nil
 	}
-	offset := d.request.GetPart().GetOffsetBytes() + d.came
-	wanted := int(ticket.GetExpectedStatus())
-	if offset > 0 || d.request.GetPart().GetLengthBytes() > 0 {
-		last := ""
-		if d.total >= 0 {
-			last = fmt.Sprint(offset + d.total - d.came - 1)
-		}
-		request.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", offset, last))
-		wanted = 206
+	part := d.request.GetPart()
+	of := stretch{name: subject(d.request), offset: part.GetOffsetBytes() + d.came, end: -1}
+	of.isPart = of.offset > 0 || part.GetLengthBytes() > 0
+	if d.total >= 0 {
+		of.end = part.GetOffsetBytes() + d.total
 	}
-	response, err := d.at.ask(request, wanted)
-	if err != nil {
+	if d.sign != nil {
+		of.etag = d.content.GetEtag()
+	}
+	if err := d.at.get(ctx, ticket, d.again.shown.token, of, d.take); err != nil {
 		return err
-	}
-	defer response.Body.Close()
-	if sent := response.Header.Get("Etag"); sent != "" && d.sign != nil && !sameEtag(sent, d.content.GetEtag()) {
-		return &barred{why: "the object has changed"}
-	}
-	if left := d.total - d.came; d.total >= 0 && response.ContentLength >= 0 && response.ContentLength != left {
-		return &barred{why: fmt.Sprintf("the cloud sends %d bytes and not %d", response.ContentLength, left)}
-	}
-	buffer := make([]byte, chunkBytes)
-	for {
-		count, err := response.Body.Read(buffer)
-		if failed := d.take(buffer[:count]); failed != nil {
-			return failed
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return &barred{why: err.Error()}
-		}
 	}
 	if d.total >= 0 && d.came < d.total {
 		return &barred{why: "the cloud sent too few bytes"}

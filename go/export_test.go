@@ -55,3 +55,17 @@ func Age(client *Client, by time.Duration) {
 	older.due, older.end = older.due.Add(-by), older.end.Add(-by)
 	tokens.newest.Store(&older)
 }
+
+// Ignores tells whether patterns leave a path out.
+func Ignores(patterns []string, path string) (bool, error) {
+	made, err := newIgnored(patterns)
+	return made.holds(path), err
+}
+
+// SetAskFromBytes changes from how many bytes on a plan is asked for, until the function that it gives
+// is called.
+func SetAskFromBytes(count int64) func() {
+	before := askFromBytes
+	askFromBytes = count
+	return func() { askFromBytes = before }
+}

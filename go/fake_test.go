@@ -277,7 +277,7 @@ func same[T any](t testing.TB, got, want T) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
 	} else if any(got) != any(want) {
-		t.Fatalf("got %v, want %v", got, want)
+		t.Fatalf("got %.300v, want %.300v", got, want)
 	}
 }
 

@@ -2,34 +2,77 @@ package oaktree
 
 import (
 	"context"
-	"errors"
+	"path"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "opendev.org/openstack/oaktree/go/oaktreemodel/v1"
 )
 
+// From so many bytes on oaktree is asked whether an object had better go in segments. A variable for
+// tests.
+var askFromBytes int64 = 32 << 20
+
+const (
+	planLimit = 5 * time.Minute
+	// A cloud looks at every segment before it makes an object of them.
+	commitLimit = 10 * time.Minute
+)
+
 func (c StorageObjects) upload(ctx context.Context, source Source, request *pb.UploadStorageObjectRequest, opts []grpc.CallOption) (*pb.StorageObject, error) {
-	return upload(ctx, c.at, c.stub.UploadStorageObject, source, request, (*pb.UploadStorageObjectResponse).GetStorageObject, opts)
+	ctx, leave := c.at.whileOpen(ctx)
+	defer leave()
+	from, err := source.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = from.close() }()
+	// A request that is nil cannot be copied.
+	asked := &pb.UploadStorageObjectRequest{}
+	proto.Merge(asked, request)
+	told := meterOf(opts, asked.GetName(), from.size).part("")
+	if asked.Segment == nil && asked.ModifiedAt == nil && !from.modified.IsZero() {
+		asked.ModifiedAt = timestamppb.New(from.modified)
+	}
+	folder, name := path.Split(asked.GetName())
+	// A path holds no such step, as a name may.
+	isPath := name != "" && name != "." && name != ".."
+	if asked.Segment == nil && from.size >= askFromBytes && isPath {
+		if err := promise(asked, from.size); err != nil {
+			return nil, err
+		}
+		plan := &pb.PlanStorageObjectUploadsRequest{Location: asked.GetLocation(), Parent: asked.GetParent(), Prefix: folder}
+		step, err := c.askAgain(ctx, plan, name, from, nil)
+		if err != nil {
+			return nil, err
+		}
+		if step.GetSegments() != nil || step.GetAction() == pb.UploadAction_UPLOAD_ACTION_SKIP {
+			return newSegments(c, asked, from, step, told, opts).upload(ctx)
+		}
+	}
+	return c.send(ctx, from, asked, told, opts)
+}
+
+// send stores what is in one piece, or is one segment.
+func (c StorageObjects) send(ctx context.Context, from *content, request *pb.UploadStorageObjectRequest, told func(int64), opts []grpc.CallOption) (*pb.StorageObject, error) {
+	return send(ctx, c.at, c.stub.UploadStorageObject, from, request, (*pb.UploadStorageObjectResponse).GetStorageObject, told, opts)
+}
+
+func (c StorageObjects) plan(ctx context.Context, request *pb.PlanStorageObjectUploadsRequest) ([]*pb.UploadStep, error) {
+	response, err := unary(ctx, c.at, c.stub.PlanStorageObjectUploads, request, planLimit, nil)
+	return response.GetSteps(), err
 }
 
 func (c StorageObjects) download(ctx context.Context, target Target, request *pb.DownloadStorageObjectRequest, opts []grpc.CallOption) (*pb.StorageObject, error) {
+	way := newSigned(c, request.GetLocation(), request.GetParent(), request.GetNameOrId(), false)
+	// A ticket that an attempt failed with is not used again.
+	var last *pb.Ticket
 	sign := func(ctx context.Context) (*pb.Ticket, error) {
-		return c.signed(ctx, request.GetLocation(), request.GetParent(), request.GetNameOrId(), false)
+		last = way.find(ctx, last)
+		return last, nil
 	}
 	return downloadWith(ctx, c.at, c.stub.DownloadStorageObject, target, request, (*pb.DownloadStorageObjectResponse).GetStorageObject, sign, opts)
-}
-
-// signed is a ticket for a container's objects whose names begin so; nil where there is none to be
-// had.
-func (c StorageObjects) signed(ctx context.Context, where *pb.Location, container, prefix string, isUpload bool) (*pb.Ticket, error) {
-	ticket, err := c.Sign(ctx, &pb.SignStorageObjectsRequest{
-		Location: proto.CloneOf(where), Parent: container, Prefix: prefix, IsUpload: isUpload,
-	})
-	var failed *Error
-	if errors.As(err, &failed) && ctx.Err() == nil {
-		return nil, nil
-	}
-	return ticket, err
 }

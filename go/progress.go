@@ -9,11 +9,14 @@ import (
 
 // Progress is how far a transfer is.
 type Progress struct {
-	// What is on its way: an image or an object, by its name; of a directory, the file.
+	// What is on its way: an image or an object, by its name; of a directory, the path of the file that
+	// moved last.
 	Name string
-	// How many bytes the cloud has been given, or has given. A transfer that begins again begins at 0.
+	// How many bytes have been moved, in either direction; what was there already counts, too. It gets
+	// less where some have to be moved again.
 	SentBytes int64
-	// How many there are in all; -1 where that is not known.
+	// How many there are in all; -1 where that is not known. Of a directory, as many as have been
+	// found so far.
 	TotalBytes int64
 }
 
@@ -32,39 +35,64 @@ func OnProgress(tell func(Progress)) grpc.CallOption {
 // How often progress is told.
 const tellingPause = 100 * time.Millisecond
 
-// meter tells how far a transfer is.
+// meter tells how far a transfer is. It is safe for concurrent use.
 type meter struct {
 	tell func(Progress)
-	name string
 
-	mu sync.Mutex
+	mu  sync.Mutex
+	now Progress
 	// What was told last, and when.
 	told Progress
 	at   time.Time
 }
 
-func newMeter(opts []grpc.CallOption, name string, total int64) *meter {
-	m := &meter{name: name, told: Progress{Name: name, TotalBytes: total}}
-	for _, opt := range opts {
-		if wanted, ok := opt.(onProgress); ok {
-			m.tell = wanted.tell
-		}
-	}
-	return m
+func newMeter(tell func(Progress), name string, total int64) *meter {
+	return &meter{tell: tell, now: Progress{Name: name, TotalBytes: total}}
 }
 
-// set says how many bytes have been moved; the end is always told.
-func (m *meter) set(sent int64) {
-	if m.tell == nil {
-		return
+// meterOf is that of a call.
+func meterOf(opts []grpc.CallOption, name string, total int64) *meter {
+	var tell func(Progress)
+	for _, opt := range opts {
+		if wanted, ok := opt.(onProgress); ok {
+			tell = wanted.tell
+		}
 	}
+	return newMeter(tell, name, total)
+}
+
+// expect says that there are more bytes in all.
+func (m *meter) expect(more int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if sent == m.told.SentBytes && !m.at.IsZero() {
+	m.now.TotalBytes += more
+}
+
+// part counts what is moved of a part: it is told how far that is. An empty name is the whole's.
+func (m *meter) part(name string) func(int64) {
+	var before int64
+	return func(sent int64) {
+		if m.tell == nil {
+			return
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.now.SentBytes += sent - before
+		before = sent
+		if name != "" {
+			m.now.Name = name
+		}
+		m.say()
+	}
+}
+
+// say tells where it is, unless it has just done so; the end is always told.
+func (m *meter) say() {
+	if m.now == m.told && !m.at.IsZero() {
 		return
 	}
-	if now := time.Now(); sent == m.told.TotalBytes || now.Sub(m.at) >= tellingPause {
-		m.told.SentBytes, m.at = sent, now
-		m.tell(m.told)
+	if now := time.Now(); m.now.SentBytes == m.now.TotalBytes || now.Sub(m.at) >= tellingPause {
+		m.told, m.at = m.now, now
+		m.tell(m.now)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 )
 
 // ErrSourceChanged: what an upload reads changed meanwhile, or has not as many bytes as was said.
@@ -25,6 +26,8 @@ type content struct {
 	from func(offset int64) (io.Reader, error)
 	// Whether it can be read again, and several parts of it at a time.
 	isRepeatable, isParallel bool
+	// When it last changed, where that is worth noting; else zero.
+	modified time.Time
 	// unchanged says whether it is still what it was. It is asked when all has been read.
 	unchanged func() error
 	close     func() error
@@ -37,26 +40,34 @@ func nothing() error { return nil }
 // File is a source that reads the regular file of that path. A file that changes meanwhile is an
 // [ErrSourceChanged].
 func File(path string) Source {
-	return Source{func(context.Context) (*content, error) {
-		// Before it is opened: a pipe would wait for whoever writes into it.
-		info, err := os.Stat(path)
-		if err == nil && !info.Mode().IsRegular() {
-			err = &fs.PathError{Op: "upload", Path: path, Err: irregular(info)}
+	return Source{func(context.Context) (*content, error) { return openFile(path, os.Stat) }}
+}
+
+// openFile opens the regular file that stat finds.
+func openFile(path string, stat func(string) (fs.FileInfo, error)) (*content, error) {
+	// Before it is opened: a pipe would wait for whoever writes into it.
+	info, err := stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "upload", Path: path, Err: irregular(info)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	made, err := ofFile(file, 0)
+	if err == nil {
+		if opened, failed := file.Stat(); failed != nil || !os.SameFile(info, opened) {
+			err = fmt.Errorf("%w: %s", ErrSourceChanged, path)
 		}
-		if err != nil {
-			return nil, err
-		}
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		made, err := ofFile(file, 0)
-		if err != nil {
-			return nil, errors.Join(err, file.Close())
-		}
-		made.close = file.Close
-		return made, nil
-	}}
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	made.close, made.modified = file.Close, info.ModTime()
+	return made, nil
 }
 
 func irregular(info fs.FileInfo) error {
@@ -217,4 +228,45 @@ func (r reading) Read(into []byte) (int, error) {
 		return 0, cancelled(err)
 	}
 	return r.Reader.Read(into)
+}
+
+// section is a part of it; whether the whole is unchanged is for who reads all parts to ask.
+func (c *content) section(offset, size int64) *content {
+	return &content{
+		size:         size,
+		from:         func(at int64) (io.Reader, error) { return c.from(offset + at) },
+		isRepeatable: c.isRepeatable,
+		isParallel:   c.isParallel,
+		unchanged:    nothing,
+		close:        nothing,
+	}
+}
+
+// hashed writes all of it into what hashes. It has to be repeatable.
+func (c *content) hashed(ctx context.Context, into io.Writer) error {
+	from, err := c.from(0)
+	if err != nil {
+		return err
+	}
+	c.isBegun = true
+	count, err := io.CopyBuffer(into, reading{ctx, io.LimitReader(from, c.size)}, make([]byte, chunkBytes))
+	if err == nil && count < c.size {
+		err = c.short()
+	}
+	return err
+}
+
+// fill reads as many bytes as there have to be.
+func (c *content) fill(from io.Reader, into []byte) error {
+	c.isBegun = c.isBegun || len(into) > 0
+	_, err := io.ReadFull(from, into)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return c.short()
+	}
+	return err
+}
+
+// short is the error of a source that ends too early.
+func (c *content) short() error {
+	return fmt.Errorf("%w: it has fewer than %d bytes", ErrSourceChanged, c.size)
 }

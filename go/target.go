@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/google/uuid"
 )
@@ -92,14 +91,7 @@ func fileIn(root *os.Root, name string) (*sink, error) {
 	}, nil
 }
 
-const halfPrefix = ".oaktree-"
-
 // halfName is that of a file which is not complete.
 func halfName() string {
-	return halfPrefix + uuid.NewString()
-}
-
-// isHalf tells whether a file is what a download left that was killed.
-func isHalf(name string) bool {
-	return strings.HasPrefix(name, halfPrefix)
+	return ".oaktree-" + uuid.NewString()
 }

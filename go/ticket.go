@@ -2,6 +2,7 @@ package oaktree
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +27,8 @@ type barred struct {
 	why string
 	// Zero where the cloud did not answer.
 	status int
+	// Whether nothing else would get there, either.
+	isShut bool
 }
 
 func (b *barred) Error() string { return b.why }
@@ -65,18 +69,18 @@ func (p *place) newHTTPRequest(ctx context.Context, ticket *pb.Ticket, shown *to
 	// Errors of parsing hold what they could not parse, and a ticket is a secret.
 	request, err := http.NewRequestWithContext(ctx, ticket.GetHttpMethod(), where, nil)
 	if err != nil {
-		return nil, &barred{why: "the ticket has no URL that could be asked"}
+		return nil, &barred{why: "the ticket has no URL that could be asked", isShut: true}
 	}
 	inTheClear := request.URL.Scheme != "https" && !isLocal(request.URL.Hostname())
 	if inTheClear && (p.endpoint.isSecure || ticket.GetAuth() == pb.TicketAuth_TICKET_AUTH_CALLER_TOKEN) {
-		return nil, &barred{why: "the cloud would be asked in the clear"}
+		return nil, &barred{why: "the cloud would be asked in the clear", isShut: true}
 	}
 	for key, value := range ticket.GetHeaders() {
 		request.Header.Set(key, value)
 	}
 	if ticket.GetAuth() == pb.TicketAuth_TICKET_AUTH_CALLER_TOKEN {
 		if shown == nil || shown.value == "" {
-			return nil, &barred{why: "there is no token to show"}
+			return nil, &barred{why: "there is no token to show", isShut: true}
 		}
 		request.Header.Set("X-Auth-Token", shown.value)
 	}
@@ -97,13 +101,77 @@ func (p *place) ask(request *http.Request, wanted ...int) (*http.Response, error
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
-		return nil, &barred{why: fmt.Sprintf("%s: %v", request.URL.Host, err)}
+		return nil, &barred{why: fmt.Sprintf("%s: %v", request.URL.Host, err), isShut: isUnreachable(err)}
 	}
 	if !slices.Contains(wanted, response.StatusCode) {
 		_ = response.Body.Close()
 		return nil, &barred{why: fmt.Sprintf("%s answers %s", request.URL.Host, response.Status), status: response.StatusCode}
 	}
 	return response, nil
+}
+
+// isUnreachable tells whether an error is of getting there: no byte was sent.
+func isUnreachable(err error) bool {
+	var (
+		on      *net.OpError
+		trust   *tls.CertificateVerificationError
+		another tls.RecordHeaderError
+	)
+	return errors.As(err, &on) && on.Op == "dial" || errors.As(err, &trust) || errors.As(err, &another)
+}
+
+// stretch is which bytes of what to get.
+type stretch struct {
+	// That of the object, where the ticket is for several.
+	name string
+	// What it has to have; empty for whatever there is.
+	etag string
+	// From where to where; a negative end is not known.
+	offset, end int64
+	// False: they are all there are.
+	isPart bool
+}
+
+// get hands over the bytes that a ticket leads to. An error of taking them is returned as it is, any
+// other is a *barred.
+func (p *place) get(ctx context.Context, ticket *pb.Ticket, shown *token, of stretch, take func([]byte) error) error {
+	request, err := p.newHTTPRequest(ctx, ticket, shown, of.name)
+	if err != nil {
+		return err
+	}
+	wanted := int(ticket.GetExpectedStatus())
+	if of.isPart {
+		last := ""
+		if of.end >= 0 {
+			last = strconv.FormatInt(of.end-1, 10)
+		}
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", of.offset, last))
+		wanted = http.StatusPartialContent
+	}
+	response, err := p.ask(request, wanted)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if sent := response.Header.Get("Etag"); sent != "" && of.etag != "" && !sameEtag(sent, of.etag) {
+		return &barred{why: "it has changed"}
+	}
+	if size := of.end - of.offset; of.end >= 0 && response.ContentLength >= 0 && response.ContentLength != size {
+		return &barred{why: fmt.Sprintf("the cloud sends %d bytes and not %d", response.ContentLength, size)}
+	}
+	buffer := make([]byte, chunkBytes)
+	for {
+		count, err := response.Body.Read(buffer)
+		if failed := take(buffer[:count]); failed != nil {
+			return failed
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return &barred{why: err.Error()}
+		}
+	}
 }
 
 // put sends a body by a ticket. An error of the body's own is returned as it is, any other is a

@@ -31,14 +31,15 @@ func upload[Q, A any, P uploadRequest[Q], T any](ctx context.Context, at *place,
 	if err != nil {
 		return *new(T), err
 	}
-	given, err := send(ctx, at, open, from, request, result, opts)
+	told := meterOf(opts, subject(request), from.size).part("")
+	given, err := send(ctx, at, open, from, request, result, told, opts)
 	// An error of closing what was only read says nothing of what was sent.
 	_ = from.close()
 	return given, err
 }
 
 // send is upload for a source that is open.
-func send[Q, A any, P uploadRequest[Q], T any](ctx context.Context, at *place, open sender[Q, A], from *content, request P, result func(*A) T, opts []grpc.CallOption) (T, error) {
+func send[Q, A any, P uploadRequest[Q], T any](ctx context.Context, at *place, open sender[Q, A], from *content, request P, result func(*A) T, told func(int64), opts []grpc.CallOption) (T, error) {
 	var none T
 	ctx, leave := at.whileOpen(ctx)
 	defer leave()
@@ -53,8 +54,8 @@ func send[Q, A any, P uploadRequest[Q], T any](ctx context.Context, at *place, o
 	again := &repeats{at: at}
 	u := &uploading[Q, A, P]{
 		at: at, open: open, from: from, request: asked, again: again,
-		opts:  append(opts[:len(opts):len(opts)], &again.shown),
-		meter: newMeter(opts, subject(asked), from.size),
+		opts: append(opts[:len(opts):len(opts)], &again.shown),
+		told: told,
 	}
 	if goesStraight(opts) && from.size >= directBytes {
 		u.acceptsTicket = set(asked, "accepts_ticket", protoreflect.ValueOfBool(true))
@@ -64,7 +65,7 @@ func send[Q, A any, P uploadRequest[Q], T any](ctx context.Context, at *place, o
 		again.begin()
 		answer, err := u.attempt(attempt)
 		if err == nil {
-			u.meter.set(from.size)
+			u.told(from.size)
 			return result(answer), nil
 		}
 		if from.isBegun && !from.isRepeatable {
@@ -100,7 +101,7 @@ type uploading[Q, A any, P uploadRequest[Q]] struct {
 	opts    []grpc.CallOption
 	from    *content
 	request P
-	meter   *meter
+	told    func(int64)
 	again   *repeats
 	// Whether a ticket was asked for.
 	acceptsTicket bool
@@ -175,7 +176,7 @@ func (u *uploading[Q, A, P]) receive(stream grpc.BidiStreamingClient[Q, A], told
 			begin()
 		}
 		if progress := any(response).(interface{ GetProgress() *pb.UploadProgress }).GetProgress(); progress != nil {
-			u.meter.set(progress.GetSentBytes())
+			u.told(progress.GetSentBytes())
 			continue
 		}
 		told.last = response
@@ -248,7 +249,7 @@ func (u *uploading[Q, A, P]) check(sums digests) error {
 // sendStraight sends all straight to the cloud: the first chunk and the rest. There is no finish
 // where that cannot be: then the bytes are to go through oaktree.
 func (u *uploading[Q, A, P]) sendStraight(ctx context.Context, ticket *pb.Ticket, first []byte, rest io.Reader) (*pb.UploadFinish, error) {
-	body := newBody(u.from, io.MultiReader(bytes.NewReader(first), rest), u.from.size, u.check, u.meter.set)
+	body := newBody(u.from, io.MultiReader(bytes.NewReader(first), rest), u.from.size, u.check, u.told)
 	_, err := u.at.put(ctx, ticket, u.again.shown.token, "", nil, body)
 	var barred *barred
 	switch {
@@ -281,19 +282,4 @@ func (u *uploading[Q, A, P]) end(stream grpc.BidiStreamingClient[Q, A], message 
 	// What it fails by, the server's answer says.
 	_ = stream.CloseSend()
 	return nil
-}
-
-// fill reads as many bytes as there have to be.
-func (c *content) fill(from io.Reader, into []byte) error {
-	c.isBegun = c.isBegun || len(into) > 0
-	_, err := io.ReadFull(from, into)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return c.short()
-	}
-	return err
-}
-
-// short is the error of a source that ends too early.
-func (c *content) short() error {
-	return fmt.Errorf("%w: it has fewer than %d bytes", ErrSourceChanged, c.size)
 }

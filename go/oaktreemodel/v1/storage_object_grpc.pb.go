@@ -52,9 +52,9 @@ type StorageObjectServiceClient interface {
 	// Deletes many objects of one container, and the segments they are made of: those of the given
 	// names, or all whose names begin with the given prefix.
 	DeleteManyStorageObjects(ctx context.Context, in *DeleteManyStorageObjectsRequest, opts ...grpc.CallOption) (*DeleteManyStorageObjectsResponse, error)
-	// Copies one object within its place, and answers with the copy. It is of one piece, also where
-	// the original is made of segments: FAILED_PRECONDITION with reason NOT_OFFERED for what is too
-	// large for that.
+	// Copies one object within its place, and answers with the copy. It has bytes of its own: where
+	// the original is made of segments, these are copied, too. FAILED_PRECONDITION with reason
+	// NOT_OFFERED for what is larger than one piece can be and is made of segments of many sizes.
 	CopyStorageObject(ctx context.Context, in *CopyStorageObjectRequest, opts ...grpc.CallOption) (*CopyStorageObjectResponse, error)
 	// Stores bytes under a name. The first message says which and how many, any message may hold some
 	// of them, and the last ends them. What was there under the name stays until all have arrived,
@@ -245,9 +245,9 @@ type StorageObjectServiceServer interface {
 	// Deletes many objects of one container, and the segments they are made of: those of the given
 	// names, or all whose names begin with the given prefix.
 	DeleteManyStorageObjects(context.Context, *DeleteManyStorageObjectsRequest) (*DeleteManyStorageObjectsResponse, error)
-	// Copies one object within its place, and answers with the copy. It is of one piece, also where
-	// the original is made of segments: FAILED_PRECONDITION with reason NOT_OFFERED for what is too
-	// large for that.
+	// Copies one object within its place, and answers with the copy. It has bytes of its own: where
+	// the original is made of segments, these are copied, too. FAILED_PRECONDITION with reason
+	// NOT_OFFERED for what is larger than one piece can be and is made of segments of many sizes.
 	CopyStorageObject(context.Context, *CopyStorageObjectRequest) (*CopyStorageObjectResponse, error)
 	// Stores bytes under a name. The first message says which and how many, any message may hold some
 	// of them, and the last ends them. What was there under the name stays until all have arrived,
