@@ -14,7 +14,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import yaml
 
 from .calls import Calls
 from .itself import Itself
+from .moving import no_tickets
 
 DEVSTACK = Path(__file__).resolve().parent.parent
 # The projects by the fixtures that give them through oaktree, and their clouds in clouds.yaml.
@@ -169,6 +170,22 @@ def name(request: pytest.FixtureRequest, itself: Callable[[str], Itself]) -> Ite
     prefix = f"test-oaktree-{uuid.uuid4().hex[:8]}"
     yield prefix
     nothing_left(prefix, itself, *(one for one in PROJECTS if one in request.fixturenames))
+
+
+@pytest.fixture(params=["by a ticket", "through oaktree"])
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How the bytes of a transfer go."""
+    with no_tickets() if request.param == "through oaktree" else nullcontext():
+        yield
+
+
+@pytest.fixture
+def container(other: Any, name: str) -> Iterator[str]:
+    """One that is deleted with all that a test left in it, if it left no parts of uploads."""
+    other.storage_containers.create(name=name)
+    yield name
+    other.storage_objects.delete_many(parent=name, everything=True)
+    other.storage_containers.delete(name)
 
 
 def nothing_left(prefix: str, itself: Callable[[str], Itself], *projects: str) -> None:

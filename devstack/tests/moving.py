@@ -1,25 +1,19 @@
-"""What is sent and fetched in tests: bytes that come slowly, ways that break off, and oaktrees that
-are killed meanwhile."""
+"""What is sent and fetched in tests: bytes that come slowly, and ways that break off."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import random
-import signal
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import grpc
 import oaktreemodel
 from oaktree import tokenfile
-
-from .conftest import serving
 
 CHUNK_BYTES = 256 * 1024
 SIZE = 6 * 1024 * 1024 + 17
@@ -75,16 +69,9 @@ def bare_channel(address: str) -> Iterator[Callable[..., Any]]:
         yield call
 
 
-def while_killed(
-    clouds_yaml: Path, logs: Path, cloud: str, seconds: float, work: Callable[[Any], object]
-) -> None:
-    """Does the work, which must not go on for ever, with an oaktree that is killed after so many
-    seconds."""
-    log = logs / uuid.uuid4().hex
-    with ThreadPoolExecutor(1) as thread, contextlib.ExitStack() as after:
-        with serving(clouds_yaml, log, signal.SIGKILL) as address:
-            client = after.enter_context(oaktreemodel.connect(address))
-            done: Future[object] = thread.submit(work, client.cloud(cloud))
-            wait([done], seconds)
-        with contextlib.suppress(oaktreemodel.OaktreeError):
-            done.result()
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def fetched(other: Any, container: str, name: str, **part: Any) -> bytes:
+    return b"".join(other.storage_objects.download_chunks(name, parent=container, **part))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from oaktreemodel.v1 import image_pb2, image_pb2_grpc, location_pb2
 
 from .itself import Itself, eventually
+from .killing import while_killed
 from .moving import (
     CHUNK_BYTES,
     SIZE,
@@ -25,21 +25,12 @@ from .moving import (
     bare_channel,
     leaving,
     made,
-    no_tickets,
-    while_killed,
 )
 
 AT = location_pb2.Location(cloud="devstack-other", region="RegionOne")
 RECORD: dict[str, Any] = {"disk_format": "raw"}
 # Of how many points each kind of break happens at.
 POINTS = 4
-
-
-@pytest.fixture(params=["by a ticket", "through oaktree"])
-def way(request: pytest.FixtureRequest) -> Iterator[None]:
-    """How the bytes go."""
-    with no_tickets() if request.param == "through oaktree" else contextlib.nullcontext():
-        yield
 
 
 def sha256(content: bytes) -> str:
@@ -161,7 +152,7 @@ def test_left_in_the_middle(
     for _ in range(POINTS):
         with pytest.raises(Left):
             other.images.upload(
-                Slow(content), name=name, progress=leaving(random.randrange(SIZE)), **RECORD
+                Slow(content), name=name, progress=leaving(random.randrange(SIZE // 2)), **RECORD
             )
         eventually(lambda: not images(itself("other"), name))
     image = other.images.upload(content, name=name, **RECORD)
@@ -176,7 +167,7 @@ def test_a_download_that_is_left_is_no_file(
     for _ in range(POINTS):
         with pytest.raises(Left):
             other.images.download(
-                image.id, tmp_path / "target", progress=leaving(random.randrange(SIZE))
+                image.id, tmp_path / "target", progress=leaving(random.randrange(SIZE // 2))
             )
         assert not list(tmp_path.iterdir())
     other.images.delete(image.id)
