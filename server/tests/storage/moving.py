@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from oaktree.models import message_class
 from oaktreemodel.v1.storage_object_pb2 import (
     DownloadStorageObjectRequest,
@@ -18,6 +20,10 @@ from oaktreemodel.v1.transfer_pb2 import DownloadContent, DownloadPart, UploadCo
 from .asks import RPCS, Store
 
 CHUNK = 64 * 1024
+DATA = random.Random("moving").randbytes(700_000)
+BEFORE = b"what was there before"
+# In one message or in many.
+ways = pytest.mark.parametrize("at_once", [True, False], ids=["at once", "streamed"])
 
 
 def md5(data: bytes) -> str:
@@ -26,6 +32,12 @@ def md5(data: bytes) -> str:
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def unchanged(store: Store, parent: str) -> None:
+    """Nothing came to be, and nothing was lost."""
+    assert store.names(parent) == ["before"]
+    assert store.swift("GET", parent, "before").content == BEFORE
 
 
 def requests(

@@ -16,7 +16,6 @@ from .asks import Code, Store, refused
 from .moving import Got, begin, download, md5, sha256, upload
 from .test_segments import left, whole
 
-OBJECT = "/v1/{account}/{container}/{object:path}"
 SIZE = 1_000_000
 DATA = random.Random("downloads").randbytes(SIZE)
 
@@ -26,14 +25,6 @@ def parent(modern: Store, name: str) -> str:
     modern.fill(name)
     modern.swift("PUT", name, "o", body=DATA)
     return name
-
-
-@pytest.fixture
-def plant(demo: DemoCloud) -> Callable[..., None]:
-    def planted(kind: str, **values: Any) -> None:
-        demo.fault("modern", kind, service="object-store", method="GET", path=OBJECT, **values)
-
-    return planted
 
 
 def test_what_the_bytes_are(modern: Store, parent: str) -> None:
@@ -124,7 +115,7 @@ def test_the_cloud_spoils_it(
     name = "big" if large else "o"
     if large:
         whole(modern, parent, DATA, sha256=sha256(DATA))
-    plant(kind, after_bytes=after)
+    plant(kind, "GET", after_bytes=after)
     got = Got()
     with pytest.raises(grpc.RpcError) as error:
         download(modern, parent, name, got)
@@ -138,7 +129,7 @@ def test_a_part_that_stops_short(
     modern: Store, parent: str, plant: Callable[..., None], after: int
 ) -> None:
     for kind in ("cut_body", "short"):
-        plant(kind, after_bytes=min(after, 399_999))
+        plant(kind, "GET", after_bytes=min(after, 399_999))
         got = Got()
         with pytest.raises(grpc.RpcError):
             download(modern, parent, "o", got, offset_bytes=1, length_bytes=400_000)
@@ -149,7 +140,7 @@ def test_the_cloud_says_no_more(
     modern: Store, parent: str, plant: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "READ_SECONDS", 2.0)
-    plant("stall", after_bytes=300_000)
+    plant("stall", "GET", after_bytes=300_000)
     with refused(Code.UNAVAILABLE, "CLOUD_UNREACHABLE"):
         download(modern, parent, "o")
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 import pytest
 from oaktree import swift
-from oaktree.democloud import DemoCloud
 from oaktree.storage import segments
 from oaktreemodel.v1.storage_object_pb2 import (
     CommittedSegment,
     UploadAction,
     UploadEntry,
-    UploadSegment,
 )
 
 from .asks import Code, Store, refused
-from .moving import download, md5, segment, sha256, upload
+from .moving import download, md5, segment, sha256, upload, ways
 
 SIZE, PART = 1_000_000, 300_000
 DATA = random.Random("segments").randbytes(SIZE)
@@ -164,7 +163,7 @@ def test_an_upload_of_other_bytes_is_not_resumed(modern: Store, parent: str) -> 
     assert step.upload_id != first.upload_id
 
 
-@pytest.mark.parametrize("at_once", [True, False])
+@ways
 def test_a_segment_is_never_written_over(modern: Store, parent: str, at_once: bool) -> None:
     step = plan(modern, parent, DATA)
     send(modern, parent, step, DATA)
@@ -244,11 +243,10 @@ def test_two_at_once(modern: Store, parent: str) -> None:
 
 @pytest.mark.parametrize("kind", ["cut", "killed", "wrong_etag"])
 def test_a_segment_that_fails_is_sent_again(
-    modern: Store, demo: DemoCloud, parent: str, kind: str
+    modern: Store, parent: str, plant: Callable[..., None], kind: str
 ) -> None:
     step = plan(modern, parent, DATA)
-    path = "/v1/{account}/{container}/{object:path}"
-    demo.fault("modern", kind, service="object-store", method="PUT", path=path, after_bytes=1000)
+    plant(kind, "PUT", after_bytes=1000)
     with pytest.raises(grpc.RpcError):
         send(modern, parent, step, DATA)
     assert left(modern, parent) == []
@@ -259,13 +257,12 @@ def test_a_segment_that_fails_is_sent_again(
 
 @pytest.mark.parametrize("kind", ["lost_answer", "cut", "status"])
 def test_a_commit_that_fails_is_sent_again(
-    modern: Store, demo: DemoCloud, parent: str, kind: str
+    modern: Store, parent: str, plant: Callable[..., None], kind: str
 ) -> None:
     modern.swift("PUT", parent, "big", body=b"before")
     step = plan(modern, parent, DATA)
     send(modern, parent, step, DATA)
-    path = "/v1/{account}/{container}/{object:path}"
-    demo.fault("modern", kind, service="object-store", method="PUT", path=path, status=503)
+    plant(kind, "PUT", status=503)
     with pytest.raises(grpc.RpcError):
         commit(modern, parent, step, DATA)
     assert download(modern, parent, "big").data == (DATA if kind == "lost_answer" else b"before")
@@ -294,67 +291,3 @@ def test_others_things_under_the_same_prefix_are_left(modern: Store, parent: str
         modern.swift("PUT", parent, name, body=b"x")
     assert modern("AbortStorageObjectUploads", parent=parent).segment_count == 0
     assert left(modern, parent) == sorted(odd)
-
-
-GOOD: dict[str, Any] = {
-    "upload_id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
-    "index": 0,
-    "object_size_bytes": 5,
-    "segment_size_bytes": 3,
-}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "field"),
-    [
-        ({"upload_id": "x"}, "segment.upload_id"),
-        ({"index": 2}, "segment.index"),
-        ({"index": -1}, "segment.index"),
-        ({"index": 1}, "content.size_bytes"),
-        ({"object_size_bytes": 0}, "segment.object_size_bytes"),
-        ({"segment_size_bytes": 0}, "segment.segment_size_bytes"),
-        ({"object_size_bytes": 3001}, "segment.segment_size_bytes"),
-    ],
-)
-@pytest.mark.parametrize("at_once", [True, False])
-def test_what_is_no_segment(
-    modern: Store, parent: str, wrong: dict[str, Any], field: str, at_once: bool
-) -> None:
-    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", field):
-        upload(modern, parent, "o", b"abc", segment=UploadSegment(**GOOD | wrong), at_once=at_once)
-    assert left(modern, parent) == []
-
-
-DIGEST = "0" * 32
-
-
-@pytest.mark.parametrize(
-    ("wrong", "field"),
-    [
-        ({"name": ""}, "name"),
-        ({"name": ".oaktree/x"}, "name"),
-        ({"upload_id": "x"}, "upload_id"),
-        ({"segment_size_bytes": 0}, "segment_size_bytes"),
-        ({"segments": []}, "segments"),
-        ({"segments": [(DIGEST, 3)] * 1001}, "segments"),
-        ({"segments": [(DIGEST, 3), ("x", 3)]}, "segments[1].md5"),
-        ({"segments": [(DIGEST, 2), (DIGEST, 3)]}, "segments[0].size_bytes"),
-        ({"segments": [(DIGEST, 3), (DIGEST, 4)]}, "segments[1].size_bytes"),
-        ({"segments": [(DIGEST, 3), (DIGEST, 0)]}, "segments[1].size_bytes"),
-        ({"sha256": "x"}, "sha256"),
-    ],
-)
-def test_what_cannot_be_committed(
-    modern: Store, parent: str, wrong: dict[str, Any], field: str
-) -> None:
-    asked: dict[str, Any] = {
-        "parent": parent,
-        "name": "o",
-        "upload_id": GOOD["upload_id"],
-        "segment_size_bytes": 3,
-        "segments": [(DIGEST, 3)],
-        **wrong,
-    }
-    made = [CommittedSegment(md5=md5, size_bytes=size) for md5, size in asked.pop("segments")]
-    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", field):
-        modern("CommitStorageObject", segments=made, **asked)
