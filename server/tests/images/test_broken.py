@@ -11,6 +11,7 @@ import grpc
 import pytest
 from oaktree import http
 from oaktree.democloud import DemoCloud
+from oaktree.images import making
 from oaktreemodel.v1.image_pb2 import UploadImageRequest
 from oaktreemodel.v1.transfer_pb2 import UploadFinish
 
@@ -124,6 +125,7 @@ def test_the_cloud_fails(
 ) -> None:
     monkeypatch.setattr(http, "READ_SECONDS", 5.0)
     monkeypatch.setattr(http, "CONNECT_SECONDS", 5.0)
+    monkeypatch.setattr(making, "STORING_SECONDS", 5.0)
     demo.fault("modern", service="image", method="PUT", path="/images/{id}/file", **fault)
     requests = whole(DATA, name="bad", disk_format="raw")
     assert refusal(images, demo, requests, "bad") == told

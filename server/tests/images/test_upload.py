@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import grpc
+import openstack
 import pytest
 from oaktree.democloud import DemoCloud
 from oaktree.images.formats import HEAD_BYTES, sniff
@@ -247,3 +249,26 @@ def test_two_of_one_request(images: Images, demo: DemoCloud) -> None:
     assert made[0].id == made[1].id
     kept = Counter(image["name"] for image in demo.items("modern", "east", "images"))
     assert kept["both"] == 1
+
+
+def test_what_openstacksdk_has_sent(
+    images: Images, demo: DemoCloud, clouds_yaml: Path, tmp_path: Path
+) -> None:
+    """And the other way round: neither sends what the other has sent, where it is told digests."""
+    path = tmp_path / "disk"
+    path.write_bytes(DATA)
+    digests = {"md5": md5(DATA), "sha256": sha256(DATA)}
+    config = openstack.config.OpenStackConfig(config_files=[str(clouds_yaml)])
+    region = config.get_one("modern", region_name="east")
+    cloud: Any = openstack.connection.Connection(config=region)
+    with cloud:
+        sent = cloud.create_image(
+            "theirs", filename=str(path), disk_format="raw", wait=True, **digests
+        )
+        skipped = images.upload([first(DATA, name="theirs", promised=True)])
+        assert (skipped[0].progress.is_skipped, skipped[-1].image.id) == (True, sent.id)
+        made = images.image(whole(DATA, name="ours", disk_format="raw"))
+        again = cloud.create_image(
+            "ours", filename=str(path), disk_format="raw", wait=True, **digests
+        )
+        assert again.id == made.id
