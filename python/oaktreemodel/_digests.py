@@ -45,7 +45,9 @@ class Digests:
     def close(self) -> None:
         """Ends its threads."""
         for pool in self._pools.values():
-            pool.shutdown()
+            # Not waited for: this may be called by the garbage collector, in whichever thread, and
+            # whatever that one holds.
+            pool.shutdown(wait=False)
 
     def __enter__(self) -> Self:
         return self
