@@ -29,8 +29,6 @@ _GROUP = 500
 _AT_ONCE = 4
 # As much is told as one message may hold.
 _TOLD_BYTES, _TOLD, _TOLD_FAILURES = 2 << 20, 10_000, 100
-# How many of a list are looked at to find the next of some names.
-_WINDOW = 1000
 # By their names; None where no list tells of one.
 Batch: TypeAlias = dict[str, Item | None]
 
@@ -75,7 +73,7 @@ def _check(place: Place, request: Any) -> None:
 def _batches(place: Place, request: Any) -> Iterator[Batch]:
     try:
         if request.names:
-            yield from _named(place, request.parent, sorted(set(request.names)))
+            yield from objectlist.named(place, request.parent, sorted(set(request.names)))
         else:
             for page in objectlist.pages(place, request.parent, prefix=request.prefix):
                 yield _by_name(page)
@@ -85,28 +83,6 @@ def _batches(place: Place, request: Any) -> Iterator[Batch]:
 
 def _by_name(page: list[Item]) -> Batch:
     return {swift.name_of(item): item for item in page}
-
-
-def _named(place: Place, container: str, names: list[str]) -> Iterator[Batch]:
-    """What a list tells of some names, in their order. It is read from name to name: those that
-    are near each other are found together, and what lies between others is not read."""
-    while names:
-        page = swift.page(
-            place, container, marker=_before(names[0]), end_marker=names[-1] + "\x01", limit=_WINDOW
-        )
-        items = {swift.name_of(item): item for item in page}
-        last = max(names[0], *items) if items else names[-1]
-        some = [name for name in names if name <= last]
-        names = names[len(some) :]
-        yield {name: items.get(name) for name in some}
-
-
-def _before(name: str) -> str:
-    """A name that is before this one, with hardly any between them."""
-    code = ord(name[-1]) - 1
-    # In UTF-8 there is nothing from 0xD800 to 0xDFFF.
-    code = 0xD7FF if code == 0xDFFF else code
-    return name[:-1] + (chr(code) + "\U0010ffff" if code else "")
 
 
 # Deleting.

@@ -27,11 +27,7 @@ from oaktree.storage.segments import Left, Upload
 from oaktree.swift import Info, Item
 
 MAX_ENTRIES = 5000
-# A page as small as the first costs as much as the next entry alone; larger ones than the second
-# are read no faster.
-LEAST_PAGE, MOST_PAGE = 100, 2000
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
-_LAST = "\U0010ffff"
 SAME_BYTES, OTHER_BYTES = "the same bytes are there", "other bytes are there"
 SAME_SIZE = "one of the same size is there"
 Send, Skip = UploadAction.UPLOAD_ACTION_SEND, UploadAction.UPLOAD_ACTION_SKIP
@@ -104,10 +100,9 @@ def _merged(
     steps = _Steps(place, container, request, info)
     if request.finds_extra:
         rows = _whole_range(place, container, request)
-    elif names:
-        rows = _only(place, container, names, min(info.max_listing, MOST_PAGE))
     else:
-        rows = iter(())
+        batches = objectlist.named(place, container, names)
+        rows = (item for batch in batches for item in batch.values() if item is not None)
     row = next(rows, None)
     for index, (entry, name) in enumerate(zip(request.entries, names, strict=True)):
         while row is not None and row["name"] < name:
@@ -132,42 +127,13 @@ def _whole_range(
     """All objects from `after` up to the last entry, or to the end."""
     prefix = request.prefix
     marker = prefix + request.after if request.after else ""
-    end = (
-        "" if request.is_last or not request.entries else _behind(prefix + request.entries[-1].path)
-    )
-    if not request.is_last and not request.entries:
-        return
+    end = ""
+    if not request.is_last:
+        if not request.entries:
+            return
+        end = objectlist.behind(prefix + request.entries[-1].path)
     for page in objectlist.pages(place, container, after=marker, prefix=prefix, end=end):
         yield from page
-
-
-def _only(place: Place, container: str, names: Sequence[str], most: int) -> Iterator[Item]:
-    """Objects of these names and, where that costs nothing, some of between."""
-    end, at = _behind(names[-1]), 0
-    while at < len(names):
-        limit = max(LEAST_PAGE, min(2 * (len(names) - at), most))
-        marker = _before(names[at])
-        rows = swift.page(place, container, marker=marker, end_marker=end, limit=limit)
-        if not rows:
-            return
-        yield from rows
-        last = rows[-1]["name"]
-        while at < len(names) and names[at] <= last:
-            at += 1
-
-
-def _behind(name: str) -> str:
-    """What comes right behind a name: no name has a character of code 0."""
-    return name + "\x01"
-
-
-def _before(name: str) -> str:
-    """What comes before a name, with few others in between."""
-    lead, last = name[:-1], ord(name[-1]) - 1
-    if last == 0xDFFF:
-        # Those below are halves of characters.
-        last = 0xD7FF
-    return lead if last <= 0 else lead + chr(last) + _LAST
 
 
 # What is to be done.
@@ -192,7 +158,7 @@ class _Steps:
         name = row["name"]
         path = name.removeprefix(self._request.prefix)
         # With a slash at the end and no bytes it stands for a directory, for those who look at it.
-        if not self._request.finds_extra or (name.endswith("/") and not row["bytes"]) or not path:
+        if (name.endswith("/") and not row["bytes"]) or not path:
             return
         self._add(path, name, UploadAction.UPLOAD_ACTION_DELETE, "no file is of this name")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
-from oaktree import objectmany, swift
+from oaktree import objectlist, objectmany, swift
 from oaktree.democloud import DemoCloud
 
 from ..conftest import until
@@ -99,7 +99,7 @@ def test_everything(store: Store, name: str) -> None:
 def test_names_far_from_each_other_are_found(
     modern: Store, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objectmany, "_WINDOW", 3)
+    monkeypatch.setattr(objectlist, "_PAGE", 3)
     there = [f"{lead}{number}" for lead in "abc" for number in range(9)] + ["\ue000", "\ud7ff"]
     modern.fill(name, *there)
     some = ["a0", "a8", "a9", "b", "b3", "b4", "c8", "d", "\ue000", "\ud7ff"]

@@ -11,7 +11,8 @@ from oaktree.democloud import DemoCloud
 from oaktree.democloud.content import Source
 from oaktree.democloud.swift.store import Object, stamp
 from oaktree.errors import Refused
-from oaktree.storage.plan import MAX_ENTRIES, _before
+from oaktree.objectlist import _before
+from oaktree.storage.plan import MAX_ENTRIES
 from oaktree.storage.segments import DEFAULT_BYTES, STEP, size_for
 from oaktree.swift import Info
 from oaktreemodel.v1.storage_object_pb2 import UploadAction, UploadEntry
@@ -195,6 +196,15 @@ def test_what_comes_before_a_name(name: str) -> None:
     before.encode()
     assert before < name
     assert not before < name[:-1] or name[-1] == "\x01"
+
+
+def test_more_before_a_name_than_a_page_holds(modern: Store, parent: str) -> None:
+    modern.fill(parent, *[f"a\U0010ffff{number:03d}" for number in range(150)], "b")
+    assert actions(plan(modern, parent, [entry("b", b"b")])) == {"b": COMPARE}
+    assert actions(plan(modern, parent, [entry("aa", b"b"), entry("c", 1)])) == {
+        "aa": SEND,
+        "c": SEND,
+    }
 
 
 COUNT = 100_000

@@ -234,7 +234,8 @@ def test_two_at_once(modern: Store, parent: str) -> None:
     with ThreadPoolExecutor(len(each)) as pool:
         made = list(pool.map(lambda data: whole(modern, parent, data), each))
     got = download(modern, parent, "big").data
-    assert [one.etag for one in made] == [segments.etag(map(md5, parts(data))) for data in each]
+    # Each is told what was there right after its own was.
+    assert {one.etag for one in made} <= {segments.etag(map(md5, parts(data))) for data in each}
     assert got in each
     modern("AbortStorageObjectUploads", parent=parent)
     assert len(left(modern, parent)) == 4
