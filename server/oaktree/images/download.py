@@ -31,7 +31,7 @@ async def download(call: Call, reader: Reader) -> AsyncIterator[bytes]:
     request = call.request
     place = await call.place()
     found = await place.run(call.reach, find, place, reader, request.name_or_id)
-    if found.status not in _WITH_BYTES:
+    if found.status not in _WITH_BYTES or not found.message.HasField("size_bytes"):
         raise _not_there(found.status)
     content = _content(found.message)
     part = _Part(request.part, content)
@@ -59,18 +59,17 @@ def _end(sha256: Any) -> bytes:
 
 
 def _not_there(status: str) -> Exception:
-    return failed(
-        Reason.REASON_CONFLICT, f"the image is {status}, and its bytes are not there to be read"
-    )
+    return failed(Reason.REASON_CONFLICT, f"the image is {status}, and has no bytes to be read")
 
 
 def _content(image: Any) -> DownloadContent:
     sha512 = image.hash_value if image.hash_algo == "sha512" else ""
     content = DownloadContent(
-        etag=image.hash_value or image.checksum, md5=image.checksum, sha512=sha512
+        size_bytes=image.size_bytes,
+        etag=image.hash_value or image.checksum,
+        md5=image.checksum,
+        sha512=sha512,
     )
-    if image.HasField("size_bytes"):
-        content.size_bytes = image.size_bytes
     noted = image.properties
     # Of these two, whoever noted one noted the other; and the cloud vouches for the MD5.
     if noted.get(digests.MD5) == image.checksum and re.fullmatch(
@@ -142,7 +141,7 @@ def _ask(place: Place, identifier: str, part: _Part) -> requests.Response:
     path = f"/images/{identifier}/file"
     response = check(adapter.get(path, headers=dict(part.headers), stream=True, log=False))
     if response.status_code == 204:
-        raise _not_there("empty")
+        raise _not_there("empty by now")
     if response.status_code != part.status:
         raise not_offered("the image service gives whole images only, and not a part of one")
     found: requests.Response = response

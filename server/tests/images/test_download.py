@@ -66,7 +66,7 @@ def test_no_such_part(images: Images, part: dict[str, Any], told: tuple[str, str
     assert reason(caught.value) == told
 
 
-@pytest.mark.parametrize("status", ["queued", "saving"])
+@pytest.mark.parametrize("status", ["queued", "saving", "active"])
 def test_bytes_not_there(images: Images, demo: DemoCloud, status: str) -> None:
     made = images.image(whole(DATA, name="one", disk_format="raw"))
     demo.alter("modern", "east", "images", made.id, status=status, size=None)
