@@ -72,9 +72,8 @@ def _content(image: Any) -> DownloadContent:
     )
     noted = image.properties
     # Of these two, whoever noted one noted the other; and the cloud vouches for the MD5.
-    if noted.get(digests.MD5) == image.checksum and re.fullmatch(
-        r"[0-9a-f]{64}", noted.get(digests.SHA256, "")
-    ):
+    is_vouched = image.checksum and noted.get(digests.MD5) == image.checksum
+    if is_vouched and re.fullmatch(r"[0-9a-f]{64}", noted.get(digests.SHA256, "")):
         content.sha256 = noted[digests.SHA256]
     return content
 
