@@ -34,7 +34,7 @@ _CHUNK = DownloadStorageObjectResponse.CHUNK_FIELD_NUMBER
 
 async def download(call: Call, reader: Any) -> AsyncIterator[bytes]:
     place, asked = await call.place(), _Asked(call.request)
-    outgoing = _Hashed(place, lambda: asked.send(place))
+    outgoing = _Hashed(place, asked)
     async with outgoing as response:
         content = asked.content(response)
         there = response.headers.copy()
@@ -47,17 +47,6 @@ async def download(call: Call, reader: Any) -> AsyncIterator[bytes]:
         asked.check(outgoing, content)
     finish = DownloadFinish(sha256=outgoing.sha256.hexdigest())
     yield DownloadStorageObjectResponse(finish=finish).SerializeToString()
-
-
-class _Hashed(Outgoing):
-    """With the digest that Swift keeps."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.md5 = hashlib.md5(usedforsecurity=False)
-
-    def heard(self, chunk: bytes) -> None:
-        self.md5.update(chunk)
 
 
 class _Asked:
@@ -73,6 +62,8 @@ class _Asked:
         # Of the whole, where the answer brings none of its bytes.
         self._size: int | None = None
         self._expected = 0
+        # Whether the MD5 alone tells that the bytes are the right ones.
+        self.needs_md5 = False
 
     # What follows runs in a thread.
 
@@ -90,7 +81,10 @@ class _Asked:
             headers["Range"] = f"bytes={self._start}-{end}"
         try:
             if self._length != 0:
-                return self._ask(place, "GET", headers)
+                response = self._ask(place, "GET", headers)
+                has_md5 = bool(_md5(response.headers)) and not _sha256(response.headers)
+                self.needs_md5 = self.is_whole and has_md5
+                return response
         except exceptions.HttpException as error:
             if error.status_code != 416:
                 raise
@@ -130,11 +124,9 @@ class _Asked:
                 raise _no_answer("the bytes that were asked for")
             left = size - first
             self._expected = left if self._length is None else min(left, self._length)
-        content = DownloadContent(size_bytes=size, etag=headers.get("Etag", "").strip('"'))
-        content.sha256 = headers.get(swiftmeta.SHA256, "").lower()
-        if not objects.is_static(headers) and objects.DYNAMIC not in headers:
-            content.md5 = content.etag
-        return content
+        return DownloadContent(
+            size_bytes=size, etag=_etag(headers), md5=_md5(headers), sha256=_sha256(headers)
+        )
 
     def check(self, outgoing: _Hashed, content: DownloadContent) -> None:
         """DATA_LOSS if what was sent is not what there is."""
@@ -142,12 +134,40 @@ class _Asked:
             raise bytes_differ(f"the cloud sent {outgoing.came} bytes of {self._expected}")
         if not self.is_whole:
             return
-        for kind, kept, came in (
-            ("MD5", content.md5, outgoing.md5.hexdigest()),
-            ("SHA-256", content.sha256, outgoing.sha256.hexdigest()),
-        ):
-            if kept and kept != came:
-                raise bytes_differ(f"the bytes have the {kind} {came}, and should have {kept}")
+        kind, kept, came = "SHA-256", content.sha256, outgoing.sha256.hexdigest()
+        if self.needs_md5:
+            kind, kept, came = "MD5", content.md5, outgoing.md5.hexdigest()
+        if kept and kept != came:
+            raise bytes_differ(f"the bytes have the {kind} {came}, and should have {kept}")
+
+
+class _Hashed(Outgoing):
+    """With the digest that Swift keeps, where there is none that costs nothing more."""
+
+    def __init__(self, place: Place, asked: _Asked) -> None:
+        super().__init__(place, lambda: asked.send(place))
+        self._asked = asked
+        self.md5 = hashlib.md5(usedforsecurity=False)
+
+    def heard(self, chunk: bytes) -> None:
+        if self._asked.needs_md5:
+            self.md5.update(chunk)
+
+
+def _etag(headers: Mapping[str, str]) -> str:
+    return headers.get("Etag", "").strip('"')
+
+
+def _md5(headers: Mapping[str, str]) -> str:
+    """Of an object in one piece; of others Swift keeps none."""
+    is_whole = not objects.is_static(headers) and objects.DYNAMIC not in headers
+    return _etag(headers) if is_whole else ""
+
+
+def _sha256(headers: Mapping[str, str]) -> str:
+    """As it was noted; what is none was noted by somebody else."""
+    noted = headers.get(swiftmeta.SHA256, "").lower()
+    return noted if re.fullmatch(r"[0-9a-f]{64}", noted) else ""
 
 
 def _changed(name: str) -> Refused:

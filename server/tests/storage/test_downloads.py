@@ -10,6 +10,7 @@ import grpc
 import pytest
 from oaktree import http
 from oaktree.democloud import DemoCloud
+from oaktreemodel.v1.transfer_pb2 import UploadContent
 
 from ..conftest import until
 from .asks import Code, Store, refused
@@ -103,18 +104,20 @@ def test_what_is_not_there(modern: Store, parent: str, name: str) -> None:
 
 
 points = pytest.mark.parametrize("after", [0, 1, 300_000, SIZE - 1])
-names = pytest.mark.parametrize("large", [False, True], ids=["one piece", "segments"])
+stored = pytest.mark.parametrize("stored", ["one piece", "noted", "segments"])
 
 
-@names
+@stored
 @points
 @pytest.mark.parametrize("kind", ["cut_body", "short", "wrong_bytes"])
 def test_the_cloud_spoils_it(
-    modern: Store, parent: str, plant: Callable[..., None], kind: str, after: int, large: bool
+    modern: Store, parent: str, plant: Callable[..., None], kind: str, after: int, stored: str
 ) -> None:
-    name = "big" if large else "o"
-    if large:
+    name = {"one piece": "o", "noted": "noted", "segments": "big"}[stored]
+    if stored == "segments":
         whole(modern, parent, DATA, sha256=sha256(DATA))
+    elif stored == "noted":
+        upload(modern, parent, name, DATA, content=UploadContent(sha256=sha256(DATA)))
     plant(kind, "GET", after_bytes=after)
     got = Got()
     with pytest.raises(grpc.RpcError) as error:
@@ -161,6 +164,8 @@ def test_the_digest_that_was_noted_is_of_other_bytes(modern: Store, parent: str)
     modern.swift("POST", parent, "o", headers=headers)
     with refused(Code.DATA_LOSS, "BYTES_DIFFER"):
         download(modern, parent, "o")
+    modern.swift("POST", parent, "o", headers={"X-Object-Meta-Oaktree-Sha256": "none"})
+    assert download(modern, parent, "o").content.sha256 == ""
 
 
 def test_the_token_is_good_no_longer(modern: Store, demo: DemoCloud, parent: str) -> None:
