@@ -19,7 +19,7 @@ from oaktreemodel._progress import Count, Meter, OnProgress
 from oaktreemodel._target import Sink, open_target
 from oaktreemodel._ticket import Broken, Unreachable, usable
 from oaktreemodel.errors import DataLoss, Unauthenticated, Unavailable
-from oaktreemodel.v1.transfer_pb2 import DownloadContent, Ticket
+from oaktreemodel.v1.transfer_pb2 import DownloadContent, DownloadPart, Ticket
 
 # By which of the hashes that are told of the whole it is checked: the cheapest first.
 HASHES = ("sha256", "sha512", "md5")
@@ -64,9 +64,9 @@ class Download:
         self._talk: Talk | None = None
         self._content: DownloadContent | None = None
         self._came = 0
-        # How often it was begun, and whether the hash of any part of it was looked at.
+        # How often it was begun, and the hash of what came the last time through oaktree.
         self._times = 0
-        self._is_checked = False
+        self._sha256 = ""
         self._whole: Digests | None = None
         self._goes_direct = "accepts_ticket" in request.DESCRIPTOR.fields_by_name
 
@@ -130,7 +130,7 @@ class Download:
                     if told.HasField("finish"):
                         if told.finish.sha256 != made.hex("sha256"):
                             raise _differ("what arrived", made.hex("sha256"), told.finish.sha256)
-                        self._is_checked = True
+                        self._sha256 = told.finish.sha256
                         return
                 else:
                     raise ended("a download before its end")
@@ -144,7 +144,7 @@ class Download:
         """The request for what has not come yet."""
         request = type(self._request)()
         request.CopyFrom(self._request)
-        if self._goes_direct and not request.HasField("part"):
+        if self._goes_direct and not self._came and request.part == DownloadPart():
             request.accepts_ticket = True
         if self._came and self._content is not None:
             part = request.part
@@ -192,9 +192,14 @@ class Download:
         content = self._content
         assert content is not None
         name = next((one for one in HASHES if getattr(content, one)), None)
-        if not self._is_whole() or name is None or (self._is_checked and self._times == 1):
+        if not self._is_whole() or name is None:
             return
-        if self._whole is not None:
+        if self._sha256 and self._times == 1:
+            # Hashed already; with another one oaktree has compared it.
+            if name != "sha256":
+                return
+            found = self._sha256
+        elif self._whole is not None:
             found = self._whole.hex(name)
         else:
             assert self._sink is not None
