@@ -89,6 +89,8 @@ class _Directory:
                 for one in response.storage_objects:
                     path = self._path(one.name)
                     if path and path not in self._ignored:
+                        if not self._wishes.dry_run:
+                            await self._signed.prepare()
                         yield path, one
         failures.finish()
 

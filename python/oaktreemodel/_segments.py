@@ -143,6 +143,8 @@ class Segments:
         lead = self._step.segments[0].name.rpartition("/")[0] + "/"
         signed = Signed(self._driver, self._request.parent, lead, is_upload=True)
 
+        await signed.prepare()
+
         async def do(segment: PlannedSegment | None) -> None:
             if segment is None:
                 await self._hash()

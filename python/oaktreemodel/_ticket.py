@@ -27,7 +27,7 @@ class Broken(Exception):
 
 def url_of(ticket: Ticket, name: str) -> str:
     """Where the thing of that name is."""
-    if not ticket.prefix:
+    if not ticket.url_end:
         return ticket.url
     # Of . and .. all that stands between would do away with the step before.
     steps = (

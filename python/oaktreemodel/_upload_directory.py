@@ -113,6 +113,8 @@ class _Directory:
                 elif step.action == SKIP:
                     self._tally.did(step.path, "skip", step.why, found[step.path].size)
                 elif step.path in found:
+                    if not self._wishes.dry_run:
+                        await self._signed.prepare()
                     self._meter.expect(found[step.path].size)
                     yield step, found[step.path]
             if batch:

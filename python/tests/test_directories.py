@@ -1,0 +1,436 @@
+"""Directories both ways: what is sent, skipped, deleted and refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import oaktreemodel
+import pytest
+from conftest import Directories
+from fake import Oaktree, status
+from oaktreemodel import _inside, _scan, _segments, _upload_directory, v1
+from oaktreemodel._inside import Inside
+from oaktreemodel._outcome import Tally
+from oaktreemodel._scan import Scan
+from store import Container, Web, md5, sha256
+
+# As the paths' bytes sort: - before /, and that before 0.
+FILES = {
+    "a-b/x": b"1",
+    "a/b/c": b"22",
+    "a/z": b"",
+    "a0": b"333" * 100_000,
+    "odd ü %?#\n name": b"4",
+    "x.tmp": b"5",
+}
+
+
+@pytest.fixture
+def container(oaktree: Oaktree) -> Container:
+    return Container(oaktree)
+
+
+@pytest.fixture(params=["signed", "streamed"])
+def stored(request: pytest.FixtureRequest, container: Container) -> Iterator[Container]:
+    """A container with tickets, and one without."""
+    if request.param == "streamed":
+        yield container
+        return
+    container.web = Web(container)
+    yield container
+    container.web.stop()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return laid_out(tmp_path / "source", FILES)
+
+
+def laid_out(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir()
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def found(folder: Path) -> dict[str, bytes]:
+    return {
+        str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()
+    }
+
+
+SIZE = sum(map(len, FILES.values()))
+
+
+def test_there_and_back(
+    client: Any, directories: Directories, stored: Container, source: Path, tmp_path: Path
+) -> None:
+    seen: list[oaktreemodel.Progress] = []
+    result = directories.upload_directory(client, source, "c", "p/", progress=seen.append)
+    assert (result.sent, result.sent_bytes, result.failed) == (len(FILES), SIZE, [])
+    assert stored.objects == {f"p/{path}": data for path, data in FILES.items()}
+    assert (seen[-1].sent_bytes, seen[-1].total_bytes) == (SIZE, SIZE)
+    assert {one.name for one in seen} == {path for path, data in FILES.items() if data}
+
+    again = directories.upload_directory(client, source, "c", "p/")
+    assert (again.sent, again.skipped) == (0, len(FILES))
+
+    stored.objects["q"] = b"not asked for"
+    back = tmp_path / "new" / "back"
+    result = directories.download_directory(client, "c", "p/", back)
+    assert (result.sent, result.sent_bytes, result.failed) == (len(FILES), SIZE, [])
+    assert found(back) == FILES
+    (back / "a0").write_bytes(b"x" * len(FILES["a0"]))
+    (back / "mine").write_bytes(b"stays")
+    result = directories.download_directory(client, "c", "p/", back)
+    assert (result.sent, result.skipped) == (1, len(FILES) - 1)
+    assert found(back) == FILES | {"mine": b"stays"}
+
+
+def test_what_a_ticket_says_of_a_file(
+    client: Any, directories: Directories, container: Container, source: Path
+) -> None:
+    os.utime(source / "a0", ns=(1, 1_700_000_000_123_456_789))
+    web = container.web = Web(container)
+    try:
+        directories.upload_directory(client, source, "c")
+    finally:
+        web.stop()
+    assert web.signed == 1
+    headers = next(headers for _, path, headers in web.seen if path.startswith("/c/a0?"))
+    assert headers["ETag"] == md5(FILES["a0"])
+    assert headers["X-Object-Meta-Oaktree-Sha256"] == sha256(FILES["a0"])
+    assert headers["X-Object-Meta-Mtime"] == "1700000000.123456789"
+    assert headers["Content-Type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize("code", [401, 403, 422, 500])
+def test_a_ticket_that_is_refused(
+    client: Any, directories: Directories, container: Container, source: Path, code: int
+) -> None:
+    web = container.web = Web(container)
+    web.statuses = [code]
+    try:
+        result = directories.upload_directory(client, source, "c", parallel=1)
+    finally:
+        web.stop()
+    assert (result.sent, result.failed, container.objects) == (len(FILES), [], FILES)
+    # One that has expired is renewed, and used from then on.
+    assert web.signed == (2 if code == 401 else 1)
+
+
+def test_a_cloud_that_cannot_be_reached(
+    client: Any, directories: Directories, oaktree: Oaktree, container: Container, source: Path
+) -> None:
+    web = container.web = Web(container)
+    web.stop()
+    result = directories.upload_directory(client, source, "c", parallel=1)
+    assert (result.failed, container.objects) == ([], FILES)
+    assert len(oaktree.calls["UploadStorageObject"]) == len(FILES)
+
+
+def test_what_is_ignored_or_extra(
+    client: Any, directories: Directories, container: Container, source: Path
+) -> None:
+    extra = ["a/new", "old", "zzz", "a/b/c/d"]
+    container.objects = dict.fromkeys([*extra, "y.tmp"], b"")
+    wishes: dict[str, Any] = {"delete_extra": True, "ignore": ["*.tmp", "/a-b/"]}
+    steps: list[oaktreemodel.FileStep] = []
+    result = directories.upload_directory(
+        client, source, "c", dry_run=True, on_step=steps.append, **wishes
+    )
+    assert (result.sent, result.deleted) == (4, 4)
+    assert len(container.objects) == 5
+    assert sorted(one.path for one in steps if one.action == "delete") == sorted(extra)
+    result = directories.upload_directory(client, source, "c", **wishes)
+    assert (result.sent, result.deleted) == (4, 4)
+    kept = {path: data for path, data in FILES.items() if path not in ("a-b/x", "x.tmp")}
+    assert container.objects == kept | {"y.tmp": b""}
+
+
+def test_links_and_what_is_no_file(
+    client: Any, directories: Directories, container: Container, source: Path
+) -> None:
+    (source / "link").symlink_to("a0")
+    (source / "folder").symlink_to("a")
+    (source / "loop").symlink_to(".")
+    os.mkfifo(source / "pipe")
+    container.objects = {"folder/z": b"what somebody stored"}
+    result = directories.upload_directory(client, source, "c", delete_extra=True)
+    assert sorted(result.left_out) == ["folder", "link", "loop", "pipe"]
+    assert result.failed == []
+    assert container.objects == FILES | {"folder/z": b"what somebody stored"}
+    result = directories.upload_directory(client, source, "c", follow_symlinks=True)
+    assert sorted(result.left_out) == ["loop", "pipe"]
+    assert container.objects["link"] == FILES["a0"]
+    assert container.objects["folder/b/c"] == FILES["a/b/c"]
+
+
+def test_files_that_cannot_be_sent(
+    client: Any, directories: Directories, container: Container, source: Path
+) -> None:
+    (source / os.fsdecode(b"\xff")).write_bytes(b"no text")
+    container.objects = {"extra": b""}
+    result = directories.upload_directory(client, source, "c", delete_extra=True)
+    assert [type(one.error) for one in result.failed] == [ValueError, OSError]
+    # What could not be told is not taken for gone.
+    assert container.objects == FILES | {"extra": b""}
+
+
+def test_files_that_vanish_or_change(
+    client: Any, directories: Directories, oaktree: Oaktree, container: Container, source: Path
+) -> None:
+    plan = oaktree.answers["PlanStorageObjectUploads"][0]
+
+    def change(request: Any, context: Any) -> Any:
+        (source / "a0").unlink()
+        (source / "a/z").unlink()
+        (source / "a/z").symlink_to("/etc/passwd")
+        os.unlink(source / "x.tmp")
+        os.mkfifo(source / "x.tmp")
+        assert callable(plan)
+        return plan(request, context)
+
+    oaktree.answer("PlanStorageObjectUploads", change)
+    result = directories.upload_directory(client, source, "c")
+    assert sorted(one.path for one in result.failed) == ["a/z", "a0", "x.tmp"]
+    assert all(isinstance(one.error, OSError) for one in result.failed)
+    assert len(container.objects) == result.sent == len(FILES) - 3
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.DATA_LOSS])
+def test_what_befalls_one_and_what_befalls_all(
+    client: Any,
+    directories: Directories,
+    oaktree: Oaktree,
+    container: Container,
+    source: Path,
+    code: grpc.StatusCode,
+) -> None:
+    oaktree.answer("UploadStorageObject", [status(code)])
+    if code is grpc.StatusCode.DATA_LOSS:
+        result = directories.upload_directory(client, source, "c")
+        assert len(result.failed) == len(FILES)
+        assert all(isinstance(one.error, oaktreemodel.DataLoss) for one in result.failed)
+        return
+    with pytest.raises(oaktreemodel.PermissionDenied):
+        directories.upload_directory(client, source, "c")
+
+
+def test_no_such_directory(client: Any, directories: Directories, source: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        directories.upload_directory(client, source / "nowhere", "c")
+    with pytest.raises(NotADirectoryError):
+        directories.upload_directory(client, source / "a0", "c")
+
+
+def test_an_empty_directory(
+    client: Any, directories: Directories, container: Container, tmp_path: Path
+) -> None:
+    container.objects = {"x": b"", "p/x": b"", "p/y": b""}
+    result = directories.upload_directory(client, laid_out(tmp_path / "e", {}), "c", "p/")
+    assert result == oaktreemodel.DirectoryResult()
+    result = directories.upload_directory(client, tmp_path / "e", "c", "p/", delete_extra=True)
+    assert (result.deleted, container.objects) == (2, {"x": b""})
+
+
+@pytest.mark.parametrize("limits", [(2, 1 << 20), (5000, 200)])
+def test_in_batches(
+    client: Any,
+    directories: Directories,
+    oaktree: Oaktree,
+    container: Container,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limits: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(_upload_directory, "BATCH", limits[0])
+    monkeypatch.setattr(_upload_directory, "BATCH_BYTES", limits[1])
+    container.objects = dict.fromkeys(("0", "a-b/y", "a/b/d", "a1", "zz"), b"")
+    result = directories.upload_directory(client, source, "c", delete_extra=True)
+    assert (result.deleted, container.objects) == (5, FILES)
+    requests = [call.request for call in oaktree.calls["PlanStorageObjectUploads"]]
+    assert len(requests) == 3
+    assert [one.is_last for one in requests] == [False, False, True]
+
+
+# Large files.
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch, stored: Container) -> Container:
+    monkeypatch.setattr(_segments, "ASK_FROM_BYTES", 1000)
+    stored.segment_size = 300_000
+    return stored
+
+
+DATA = bytes(range(251)) * 4000
+
+
+def test_a_large_object(client: Any, large: Container, oaktree: Oaktree, tmp_path: Path) -> None:
+    seen: list[oaktreemodel.Progress] = []
+    made = client.storage_objects.upload(
+        DATA, parent="c", name="a//b", metadata={"k": "v"}, progress=seen.append
+    )
+    assert (made.name, made.size_bytes) == ("a//b", len(DATA))
+    assert large.objects == {"a//b": DATA}
+    commit = oaktree.only_call("CommitStorageObject").request
+    assert (dict(commit.metadata), len(commit.segments)) == ({"k": "v"}, 4)
+    assert max(one.sent_bytes for one in seen) == len(DATA)
+    streamed = oaktree.calls.get("UploadStorageObject", [])
+    assert len(streamed) == (0 if large.web else 4)
+
+
+def test_a_large_object_goes_on(client: Any, large: Container, oaktree: Oaktree) -> None:
+    large.segments = {
+        ".oaktree/segments/00000000": DATA[:300_000],
+        ".oaktree/segments/00000002": b"x" * 300_000,
+    }
+    client.storage_objects.upload(DATA, parent="c", name="n")
+    assert large.objects == {"n": DATA}
+    if large.web is None:
+        sent = [call.request.segment.index for call in oaktree.calls["UploadStorageObject"]]
+        assert sorted(sent) == [1, 2, 3]
+
+
+def test_a_large_object_that_is_there(client: Any, large: Container, oaktree: Oaktree) -> None:
+    large.objects = {"n": DATA}
+    assert client.storage_objects.upload(DATA, parent="c", name="n").size_bytes == len(DATA)
+    assert "CommitStorageObject" not in oaktree.calls
+    with pytest.raises(oaktreemodel.AlreadyExists):
+        client.storage_objects.upload(DATA, parent="c", name="n", only_if_absent=True)
+
+
+def test_a_large_object_with_another_hash(client: Any, large: Container, oaktree: Oaktree) -> None:
+    with pytest.raises(ValueError, match="sha256"):
+        client.storage_objects.upload(DATA, parent="c", name="n", sha256="0" * 64)
+    assert "CommitStorageObject" not in oaktree.calls
+
+
+def test_large_files_of_a_directory(
+    client: Any, directories: Directories, large: Container, source: Path
+) -> None:
+    (source / "big").write_bytes(DATA)
+    for _ in range(2):
+        result = directories.upload_directory(client, source, "c")
+        assert result.failed == []
+        assert large.objects == FILES | {"big": DATA}
+    assert (result.sent, result.skipped) == (0, len(FILES) + 1)
+
+
+# Names that others chose.
+
+EVIL = [
+    "../out",
+    "a/../../out",
+    "/out",
+    "./out",
+    "a//out",
+    "a/./out",
+    "nul\0out",
+    "link/out",
+    "outlink",
+    "a/z/out",
+]
+
+
+def test_nothing_is_written_outside(
+    client: Any, directories: Directories, stored: Container, tmp_path: Path
+) -> None:
+    target = laid_out(tmp_path / "target", {"a/z": b"file"})
+    outside = laid_out(tmp_path / "outside", {"kept": b"kept"})
+    (target / "link").symlink_to(outside)
+    (target / "outlink").symlink_to(outside / "kept")
+    (target / "inlink").symlink_to(target / "a")
+    good = {"good": b"1", "inlink/new": b"2"}
+    stored.objects = dict.fromkeys(EVIL, b"evil") | good
+    result = directories.download_directory(client, "c", "", target)
+    assert sorted(one.path for one in result.failed) == sorted(EVIL)
+    assert result.sent == 2
+    assert found(outside) == {"kept": b"kept"}
+    assert sorted(os.listdir(tmp_path)) == ["home", "outside", "target"]
+    assert (target / "a/new").read_bytes() == b"2"
+    assert (target / "a/z").read_bytes() == b"file"
+
+
+def test_folders_and_files_of_one_name(
+    client: Any, directories: Directories, container: Container, tmp_path: Path
+) -> None:
+    container.objects = {"a": b"1", "a/b": b"2", "empty/": b"", "full/": b"3"}
+    result = directories.download_directory(client, "c", "", tmp_path / "t", parallel=1)
+    assert [one.path for one in result.failed] == ["a/b", "full/"]
+    assert found(tmp_path / "t") == {"a": b"1"}
+    assert (tmp_path / "t" / "empty").is_dir()
+
+
+def test_a_folders_name_is_a_prefix(
+    client: Any, directories: Directories, container: Container, tmp_path: Path
+) -> None:
+    container.objects = {"photos/a": b"1"}
+    directories.download_directory(client, "c", "photos", tmp_path / "t")
+    assert found(tmp_path / "t") == {"a": b"1"}
+
+
+def test_other_bytes_than_listed(
+    client: Any, directories: Directories, oaktree: Oaktree, container: Container, tmp_path: Path
+) -> None:
+    container.objects = {"a": b"1"}
+
+    def lying(request: Any, context: Any) -> Iterator[Any]:
+        content = v1.DownloadContent(size_bytes=1, md5=md5(b"1"))
+        yield v1.DownloadStorageObjectResponse(storage_object=v1.StorageObject(), content=content)
+        yield v1.DownloadStorageObjectResponse(chunk=b"2")
+        finish = v1.DownloadFinish(sha256=sha256(b"1"))
+        yield v1.DownloadStorageObjectResponse(finish=finish)
+
+    oaktree.answer("DownloadStorageObject", lying)
+    result = directories.download_directory(client, "c", "", tmp_path / "t")
+    assert [type(one.error) for one in result.failed] == [oaktreemodel.DataLoss]
+    assert os.listdir(tmp_path / "t") == []
+
+
+@pytest.mark.parametrize("name", ["a:b", "C:/x", "a\\b", "aux", "con.txt", "dot.", "space ", "a?"])
+def test_names_that_windows_reads_otherwise(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="Windows"):
+        Inside(str(tmp_path), is_windows=True).place(name)
+    Inside(str(tmp_path), is_windows=False).place(name)
+
+
+def test_names_that_differ_by_case_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_inside.Inside, "_ignores_case", lambda self: True)
+    inside = Inside(str(tmp_path))
+    inside.place("a/File")
+    inside.place("a/File")
+    with pytest.raises(ValueError, match="same file"):
+        inside.place("A/file")
+
+
+def test_files_come_in_the_order_of_their_bytes(source: Path) -> None:
+    for name in ("a.", "a/-", "a-", "é", "z", "\U0001f600", "\uff5e"):
+        (source / name).write_bytes(b"")
+    scan = Scan(str(source), (), follow_symlinks=False, tally=Tally(None))
+    paths = [one.path for one in scan.files()]
+    assert paths == sorted(paths, key=str.encode)
+    assert len(paths) == len(FILES) + 7
+
+
+def test_a_folder_that_is_ignored_is_not_entered(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[str] = []
+    scandir = os.scandir
+
+    def watch(place: Any) -> Any:
+        entered.append(os.path.relpath(place, source))
+        return scandir(place)
+
+    monkeypatch.setattr(_scan.os, "scandir", watch)
+    scan = Scan(str(source), ["a/"], follow_symlinks=False, tally=Tally(None))
+    assert "a/b/c" not in [one.path for one in scan.files()]
+    assert "a" not in entered
+    assert "a-b" in entered
