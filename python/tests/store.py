@@ -63,7 +63,7 @@ IMAGE = taken(image, GO)
 
 
 def pieces(
-    data: bytes, request: Any, *, etag: str = "e", stop: int | None = None, **told: str
+    data: bytes, request: Any, *, etag: str = "e", stop: int | None = None, **told: Any
 ) -> Iterator[Any]:
     """The responses of a download of an image; `stop`: only so many bytes, and no end."""
     part = request.part

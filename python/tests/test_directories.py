@@ -12,7 +12,7 @@ import oaktreemodel
 import pytest
 from conftest import Directories
 from fake import Oaktree, status
-from oaktreemodel import _inside, _scan, _segments, _upload_directory, v1
+from oaktreemodel import _inside, _segments, _upload_directory, v1
 from oaktreemodel._inside import Inside
 from oaktreemodel._outcome import Tally
 from oaktreemodel._scan import Scan
@@ -429,7 +429,7 @@ def test_a_folder_that_is_ignored_is_not_entered(
         entered.append(os.path.relpath(place, source))
         return scandir(place)
 
-    monkeypatch.setattr(_scan.os, "scandir", watch)
+    monkeypatch.setattr("oaktreemodel._scan.os.scandir", watch)
     scan = Scan(str(source), ["a/"], follow_symlinks=False, tally=Tally(None))
     assert "a/b/c" not in [one.path for one in scan.files()]
     assert "a" not in entered

@@ -27,11 +27,11 @@ def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_patience, "LONGEST", 0.05)
 
 
-def whole(data: bytes = DATA, **told: str) -> Callable[..., Any]:
+def whole(data: bytes = DATA, **told: Any) -> Callable[..., Any]:
     return lambda request, context: pieces(data, request, **told)
 
 
-def broken(data: bytes = DATA, stop: int = HALF, **told: str) -> Callable[..., Any]:
+def broken(data: bytes = DATA, stop: int = HALF, **told: Any) -> Callable[..., Any]:
     def download(request: Any, context: Any) -> Iterator[Any]:
         yield from pieces(data, request, stop=stop, **told)
         yield LOST
@@ -171,7 +171,7 @@ def test_what_is_wrong_leaves_nothing(
 @pytest.mark.parametrize("kind", ["path", "file", "chunks"])
 @pytest.mark.parametrize("hashes", [{"sha256": sha256(DATA)}, {"md5": md5(DATA)}])
 def test_it_goes_on_where_it_was(
-    client: Any, oaktree: Oaktree, folder: Path, kind: str, hashes: dict[str, str]
+    client: Any, oaktree: Oaktree, folder: Path, kind: str, hashes: dict[str, Any]
 ) -> None:
     oaktree.answer(
         "DownloadImage", broken(**hashes), [LOST], broken(stop=1, **hashes), whole(**hashes)

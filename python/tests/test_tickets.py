@@ -115,7 +115,7 @@ def test_what_the_cloud_refuses_goes_through_oaktree(
     assert first.request.request_id == second.request.request_id
 
 
-def fetch(ticket: v1.Ticket, **hashes: str) -> Any:
+def fetch(ticket: v1.Ticket, **hashes: Any) -> Any:
     """Answers a download with a ticket, if one is accepted."""
 
     def download(request: Any, context: Any) -> Iterator[Any]:
