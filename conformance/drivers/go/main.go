@@ -113,7 +113,7 @@ func (c *connection) make() (*oaktree.Client, error) {
 
 // call makes a call and tells how it goes.
 func (c command) call(client *oaktree.Client, tell teller) {
-	method, args, err := c.prepare(client, tell)
+	scope, err := c.scope(client)
 	if err != nil {
 		tell("broken", err.Error())
 		return
@@ -125,8 +125,19 @@ func (c command) call(client *oaktree.Client, tell teller) {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(c.Timeout*float64(time.Second)))
 		defer cancel()
 	}
+	var told func(oaktree.Progress)
 	if c.Progress {
-		args = append(args, reflect.ValueOf(c.onProgress(tell, leave)))
+		told = c.progress(tell, leave)
+	}
+	if c.Collection == "" {
+		result, err := c.directory(ctx, scope, told)
+		c.end(result, err, tell)
+		return
+	}
+	method, args, err := c.prepare(scope, told, tell)
+	if err != nil {
+		tell("broken", err.Error())
+		return
 	}
 	answers := method.Call(append([]reflect.Value{reflect.ValueOf(ctx)}, args...))
 	if first := answers[0]; first.Kind() == reflect.Func {
@@ -137,9 +148,14 @@ func (c command) call(client *oaktree.Client, tell teller) {
 	if len(answers) > 1 {
 		result = shown(answers[0].Interface())
 	}
-	err, ok := answers[len(answers)-1].Interface().(error)
+	err, _ = answers[len(answers)-1].Interface().(error)
+	c.end(result, err, tell)
+}
+
+// end tells how a call ended.
+func (c command) end(result any, err error, tell teller) {
 	switch {
-	case !ok:
+	case err == nil:
 		tell("result", result)
 	case c.Progress && c.Take > 0 && errors.Is(err, oaktree.ErrCancelled):
 		tell("result", nil)
@@ -150,18 +166,23 @@ func (c command) call(client *oaktree.Client, tell teller) {
 	}
 }
 
-// prepare finds what to call, and what to call it with after the context.
-func (c command) prepare(client *oaktree.Client, tell teller) (reflect.Value, []reflect.Value, error) {
-	scope := client.Scope
+// scope is where a call goes.
+func (c command) scope(client *oaktree.Client) (*oaktree.Scope, error) {
 	if c.Cloud != "" {
-		scope = client.Cloud(c.Cloud)
-	} else if c.At != nil {
-		where := &pb.Location{}
-		if err := protojson.Unmarshal(c.At, where); err != nil {
-			return reflect.Value{}, nil, err
-		}
-		scope = client.At(where)
+		return client.Cloud(c.Cloud), nil
 	}
+	if c.At == nil {
+		return client.Scope, nil
+	}
+	where := &pb.Location{}
+	if err := protojson.Unmarshal(c.At, where); err != nil {
+		return nil, err
+	}
+	return client.At(where), nil
+}
+
+// prepare finds what to call, and what to call it with after the context.
+func (c command) prepare(scope *oaktree.Scope, told func(oaktree.Progress), tell teller) (reflect.Value, []reflect.Value, error) {
 	name := pascal(c.Method)
 	if c.States {
 		name += "States"
@@ -185,6 +206,9 @@ func (c command) prepare(client *oaktree.Client, tell teller) (reflect.Value, []
 		args = append(args, reflect.ValueOf(oaktree.OnFailure(func(err *oaktree.Error) {
 			tell("failure", shown(err))
 		})))
+	}
+	if told != nil {
+		args = append(args, reflect.ValueOf(oaktree.OnProgress(told)))
 	}
 	return method, args, protojson.Unmarshal(c.Request, request.Interface().(proto.Message))
 }
