@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+import orjson
 import pytest
 from oaktree import swift
 from oaktree.storage import segments
@@ -186,6 +187,33 @@ def test_a_commit_that_comes_twice(modern: Store, parent: str) -> None:
     with refused(Code.ALREADY_EXISTS):
         whole(modern, parent, OTHER, only_if_absent=True)
     assert download(modern, parent, "big").data == DATA
+
+
+def told_late(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    """A commit fails once its answer has begun, as it is with the real Swift."""
+    ask = swift.ask
+
+    def late(place: Any, method: str, *path: str, **more: Any) -> Any:
+        response = ask(place, method, *path, **more)
+        if (more.get("query") or {}).get("multipart-manifest") == "put":
+            said = orjson.dumps({"Response Status": status, "Errors": []})
+            response._content = b" \r\n\r\n" + said
+        return response
+
+    monkeypatch.setattr(swift, "ask", late)
+
+
+def test_a_commit_that_fails_late(
+    modern: Store, parent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = plan(modern, parent, DATA)
+    send(modern, parent, step, DATA)
+    told_late(monkeypatch, "503 Service Unavailable")
+    with refused(Code.UNKNOWN, "CLOUD_ERROR") as caught:
+        commit(modern, parent, step, DATA)
+    assert "503" in caught.message
+    told_late(monkeypatch, "412 Precondition Failed")
+    assert commit(modern, parent, step, DATA, only_if_absent=True).size_bytes == SIZE
 
 
 def test_a_commit_without_a_segment(modern: Store, parent: str) -> None:
