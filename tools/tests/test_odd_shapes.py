@@ -1,4 +1,4 @@
-"""What does not look like a resource at first keeps the rules, too: docs/api.rst, section 8.
+"""What does not look like a resource at first keeps the rules, too: docs/api.rst, section 9.
 
 None of these is in the tree yet. Were a rule to forbid one, the rule would be wrong, and it would
 be too late to mend it once the first release is out.
