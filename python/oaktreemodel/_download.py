@@ -16,6 +16,7 @@ from oaktreemodel._drive import Driver, Stopped, Talk
 from oaktreemodel._failures import TOKEN_REFUSED, ended
 from oaktreemodel._patience import Patience
 from oaktreemodel._progress import Count, Meter, OnProgress
+from oaktreemodel._signed import Signed
 from oaktreemodel._target import Sink, open_target
 from oaktreemodel._ticket import Broken, Unreachable, usable
 from oaktreemodel.errors import DataLoss, Unauthenticated, Unavailable
@@ -23,6 +24,8 @@ from oaktreemodel.v1.transfer_pb2 import DownloadContent, DownloadPart, Ticket
 
 # By which of the hashes that are told of the whole it is checked: the cheapest first.
 HASHES = ("sha256", "sha512", "md5")
+# From here on an object is worth a ticket of its own.
+SIGN_FROM_BYTES = 32 * 1024 * 1024
 
 
 async def download(
@@ -68,7 +71,9 @@ class Download:
         self._times = 0
         self._sha256 = ""
         self._whole: Digests | None = None
-        self._goes_direct = "accepts_ticket" in request.DESCRIPTOR.fields_by_name
+        # What goes on, or is only a part, could not be compared with the hash of the whole.
+        self._goes_direct = request.part == DownloadPart()
+        self._has_tickets = "accepts_ticket" in request.DESCRIPTOR.fields_by_name
 
     async def save(self, timeout: float | None) -> None:
         """Hands all to the sink."""
@@ -85,6 +90,7 @@ class Download:
         try:
             while not self._has_all():
                 self._times += 1
+                self._goes_direct = self._goes_direct and self._times == 1
                 try:
                     async with aclosing(self._try(patience.deadline.left())) as pieces:
                         async for piece in pieces:
@@ -96,7 +102,7 @@ class Download:
                             yield piece
                     break
                 except _Again:
-                    self._goes_direct = False
+                    pass
                 except Unauthenticated as error:
                     is_outlived = self._talk is not None and self._talk.is_outlived
                     if error.reason != TOKEN_REFUSED or is_renewed or not is_outlived:
@@ -121,9 +127,8 @@ class Download:
                 while (told := await talk.receive()) is not None:
                     if told.HasField("content"):
                         self._begin(told)
-                    if self._goes_direct and told.HasField("ticket"):
-                        ticket = told.ticket
-                        break
+                        if self._goes_direct and (ticket := await self._ticket(told)) is not None:
+                            break
                     if told.chunk:
                         made.update(told.chunk)
                         yield told.chunk
@@ -140,11 +145,22 @@ class Download:
         finally:
             made.close()
 
+    async def _ticket(self, told: Any) -> Ticket | None:
+        """How to fetch it straight from the cloud; None if it comes through oaktree."""
+        if self._has_tickets:
+            ticket: Ticket = told.ticket
+            return ticket if told.HasField("ticket") else None
+        if told.content.size_bytes < SIGN_FROM_BYTES:
+            return None
+        name = self._request.name_or_id
+        signed = Signed(self._driver, self._request.parent, name, is_upload=False)
+        return await signed.find()
+
     def _rest(self) -> Any:
         """The request for what has not come yet."""
         request = type(self._request)()
         request.CopyFrom(self._request)
-        if self._goes_direct and not self._came and request.part == DownloadPart():
+        if self._goes_direct and self._has_tickets:
             request.accepts_ticket = True
         if self._came and self._content is not None:
             part = request.part
@@ -217,7 +233,7 @@ class Download:
         if headers is None or not any(getattr(self._content, one) for one in HASHES):
             raise _Again
         with Direct() as direct:
-            pieces = direct.get(ticket, "", headers)
+            pieces = direct.get(ticket, self._request.name_or_id, headers)
             try:
                 while (piece := await self._driver.work(next, pieces, None)) is not None:
                     if self._driver.stop.is_set():

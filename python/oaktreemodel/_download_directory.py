@@ -90,7 +90,7 @@ class _Directory:
                     path = self._path(one.name)
                     if path and path not in self._ignored:
                         if not self._wishes.dry_run:
-                            await self._signed.prepare()
+                            await self._signed.find()
                         yield path, one
         failures.finish()
 

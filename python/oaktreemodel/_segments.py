@@ -143,7 +143,7 @@ class Segments:
         lead = self._step.segments[0].name.rpartition("/")[0] + "/"
         signed = Signed(self._driver, self._request.parent, lead, is_upload=True)
 
-        await signed.prepare()
+        await signed.find()
 
         async def do(segment: PlannedSegment | None) -> None:
             if segment is None:

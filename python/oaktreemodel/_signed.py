@@ -30,10 +30,9 @@ class Signed:
         # Whether all has to go through oaktree.
         self._is_closed = False
 
-    async def prepare(self) -> None:
-        """Gets the first ticket, before many want it at once."""
-        if self._ticket is None and not self._is_closed:
-            await self._find(None)
+    async def find(self) -> Ticket | None:
+        """The ticket; None if there is none. Best asked for before many want it at once."""
+        return None if self._is_closed else await self._find(None)
 
     async def use(self, work: Callable[[Ticket, Mapping[str, str]], T]) -> T | None:
         """What the work makes with a ticket and the headers to add, in a thread. None if it has to

@@ -114,7 +114,7 @@ class _Directory:
                     self._tally.did(step.path, "skip", step.why, found[step.path].size)
                 elif step.path in found:
                     if not self._wishes.dry_run:
-                        await self._signed.prepare()
+                        await self._signed.find()
                     self._meter.expect(found[step.path].size)
                     yield step, found[step.path]
             if batch:

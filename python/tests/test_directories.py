@@ -12,7 +12,7 @@ import oaktreemodel
 import pytest
 from conftest import Directories
 from fake import Oaktree, status
-from oaktreemodel import _inside, _segments, _upload_directory, v1
+from oaktreemodel import _download, _inside, _segments, _upload_directory, v1
 from oaktreemodel._inside import Inside
 from oaktreemodel._outcome import Tally
 from oaktreemodel._scan import Scan
@@ -321,6 +321,27 @@ def test_large_files_of_a_directory(
         assert result.failed == []
         assert large.objects == FILES | {"big": DATA}
     assert (result.sent, result.skipped) == (0, len(FILES) + 1)
+
+
+@pytest.mark.parametrize("answered", [0, 401, 404])
+def test_a_large_object_is_fetched_with_a_ticket(
+    client: Any,
+    stored: Container,
+    oaktree: Oaktree,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answered: int,
+) -> None:
+    monkeypatch.setattr(_download, "SIGN_FROM_BYTES", 1000)
+    stored.objects = {"a/../b": DATA}
+    if stored.web is not None and answered:
+        stored.web.statuses = [answered]
+    client.storage_objects.download("a/../b", tmp_path / "file", parent="c")
+    assert (tmp_path / "file").read_bytes() == DATA
+    calls = oaktree.calls["DownloadStorageObject"]
+    assert len(calls) == (2 if stored.web is not None and answered else 1)
+    if stored.web is not None:
+        assert [path for _, path, _ in stored.web.seen] == ["/c/a/%2E%2E/b?signed=1"]
 
 
 # Names that others chose.
