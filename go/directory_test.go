@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -340,96 +339,5 @@ func TestTicketsOfADirectoryAreRenewedAndGivenUp(t *testing.T) {
 			are(t, s.all(), files())
 			same(t, len(s.sent), one.sent)
 		})
-	}
-}
-
-func TestADirectoryIsDownloaded(t *testing.T) {
-	for name, isStraight := range map[string]bool{"straight": true, "through oaktree": false} {
-		t.Run(name, func(t *testing.T) {
-			ctx, s, client := withStore(t)
-			if isStraight {
-				s.straightTo(t)
-			}
-			for path, content := range files() {
-				s.put("p/"+path, []byte(content))
-			}
-			s.put("q", nil)
-			s.put("p/empty/", nil)
-			folder := filepath.Join(t.TempDir(), "new", "folder")
-			var last oaktree.Progress
-			options := oaktree.DownloadDirectoryOptions{Prefix: "p", OnProgress: func(p oaktree.Progress) { last = p }}
-			options.DryRun = true
-			result, err := oaktree.DownloadDirectory(ctx, client.Scope, "c", folder, options)
-			fine(t, err)
-			same(t, result.Sent, len(files()))
-			if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
-				t.Fatal(err)
-			}
-			options.DryRun = false
-			result, err = oaktree.DownloadDirectory(ctx, client.Scope, "c", folder, options)
-			fine(t, err)
-			are(t, contents(t, folder), files())
-			same(t, last.SentBytes, last.TotalBytes)
-			same(t, last.SentBytes, result.SentBytes)
-			info, err := os.Stat(filepath.Join(folder, "empty"))
-			fine(t, err)
-			same(t, info.IsDir(), true)
-			fine(t, os.WriteFile(filepath.Join(folder, "a.b"), []byte("other."), 0o600))
-			fine(t, os.WriteFile(filepath.Join(folder, "mine"), nil, 0o600))
-			options.Ignore = []string{"big"}
-			result, err = oaktree.DownloadDirectory(ctx, client.Scope, "c", folder, options)
-			fine(t, err)
-			same(t, counts(result), fmt.Sprintf("sent 1 (6 bytes), skipped %d, deleted 0, failed 0, left out []", len(files())-2))
-			want := files()
-			want["mine"] = ""
-			are(t, contents(t, folder), want)
-			if isStraight {
-				same(t, s.signs, 2)
-			}
-		})
-	}
-}
-
-func TestNothingIsWrittenOutsideOfADirectory(t *testing.T) {
-	ctx, s, client := withStore(t)
-	above := t.TempDir()
-	folder := filepath.Join(above, "folder")
-	fine(t, os.Mkdir(folder, 0o700))
-	fine(t, os.WriteFile(filepath.Join(above, "outside"), []byte("before"), 0o600))
-	fine(t, os.Symlink("..", filepath.Join(folder, "up")))
-	fine(t, os.Symlink("../outside", filepath.Join(folder, "link")))
-	bad := []string{"../evil", "/etc/evil", "a/../../evil", "a//b", "./a", "a/.", "up/evil", "nul\x00", "..", "/", "good/x"}
-	for _, name := range bad {
-		s.put(name, []byte("evil"))
-	}
-	s.put("good", []byte("1"))
-	s.put("link", []byte("2"))
-	result, err := oaktree.DownloadDirectory(ctx, client.Scope, "c", folder, oaktree.DownloadDirectoryOptions{Parallel: 1})
-	var failed *oaktree.FilesFailed
-	if !errors.As(err, &failed) || len(failed.Failed) != len(bad) {
-		t.Fatal(err, result)
-	}
-	same(t, result.Sent, 2)
-	// What a link leads to is left alone; the link is a file now.
-	are(t, contents(t, folder), map[string]string{"good": "1", "link": "2"})
-	are(t, contents(t, above), map[string]string{"outside": "before", "folder/good": "1", "folder/link": "2"})
-}
-
-func TestWrongBytesBecomeNoFileOfADirectory(t *testing.T) {
-	ctx, s, client := withStore(t)
-	there := s.straightTo(t)
-	s.put("a", []byte("right"))
-	s.put("b", []byte("right"))
-	there.kept["/c/a"] = []byte("wrong")
-	s.objects["gone"] = nil
-	folder := t.TempDir()
-	result, err := oaktree.DownloadDirectory(ctx, client.Scope, "c", folder, oaktree.DownloadDirectoryOptions{})
-	fine(t, err)
-	same(t, result.Sent, 3)
-	are(t, contents(t, folder), map[string]string{"a": "right", "b": "right", "gone": ""})
-	for _, request := range there.requests() {
-		if !strings.HasPrefix(request, "GET /c/") {
-			t.Fatal(request)
-		}
 	}
 }

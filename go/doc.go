@@ -54,8 +54,20 @@
 // makes one thing. Other changes are sent once. Waits and watches connect again when oaktree is lost
 // and go on.
 //
+// # Bytes
+//
+// [Images.Upload], [Images.Download], [StorageObjects.Upload] and [StorageObjects.Download] move bytes
+// from a [Source] and to a [Target], all in one call; [UploadDirectory] and [DownloadDirectory] move
+// whole directories. Large ones go straight to and from the cloud where it allows that and can be
+// reached from here, in segments where that is better, and else through oaktree. Whichever way it is,
+// they are hashed on the way: what arrives otherwise than it was sent is an [ErrDataLoss], and is not
+// kept. A transfer is begun again, or goes on, when oaktree was lost meanwhile; a large object and a
+// directory go on when the call is made again.
+//
 // # Errors
 //
 // Every error of a call is an *[Error] or, where some of several places failed, a
-// *[PartialFailure]. Judge by kind, errors.Is(err, [ErrNotFound]), or by [Error.Reason].
+// *[PartialFailure]. Judge by kind, errors.Is(err, [ErrNotFound]), or by [Error.Reason]. What befalls a
+// Source or a Target is the error that its own system or reader gives, such as [io/fs.ErrNotExist], or
+// [ErrSourceChanged]; of a directory it is a *[FilesFailed].
 package oaktree

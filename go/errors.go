@@ -71,7 +71,10 @@ var (
 	// ErrCancelled: the call was cancelled, by either side. It is a context.Canceled, too.
 	ErrCancelled = ofCode("cancelled", codes.Canceled)
 	// ErrInternal: a fault of oaktree's own, or of the cloud.
-	ErrInternal = ofCode("internal", codes.Internal, codes.Unknown, codes.DataLoss)
+	ErrInternal = ofCode("internal", codes.Internal, codes.Unknown)
+	// ErrDataLoss: what arrived is not what was sent, or not what the cloud says it has. Nothing of it
+	// is kept.
+	ErrDataLoss = ofCode("data loss", codes.DataLoss)
 )
 
 // An Error is why a call failed, or one place inside a stream. Programs judge by errors.Is and by

@@ -23,7 +23,7 @@ var kinds = []error{
 	oaktree.ErrUnauthenticated, oaktree.ErrPermissionDenied, oaktree.ErrFailed, oaktree.ErrConflict,
 	oaktree.ErrResourceExhausted, oaktree.ErrQuotaExceeded, oaktree.ErrRateLimited,
 	oaktree.ErrDeadlineExceeded, oaktree.ErrUnavailable, oaktree.ErrUnimplemented,
-	oaktree.ErrCancelled, oaktree.ErrInternal,
+	oaktree.ErrCancelled, oaktree.ErrInternal, oaktree.ErrDataLoss,
 }
 
 func TestKinds(t *testing.T) {
@@ -51,7 +51,7 @@ func TestKinds(t *testing.T) {
 		{codes.Canceled, "", []error{oaktree.ErrCancelled}},
 		{codes.Internal, "INTERNAL", []error{oaktree.ErrInternal}},
 		{codes.Unknown, "", []error{oaktree.ErrInternal}},
-		{codes.DataLoss, "A_REASON_FROM_THE_FUTURE", []error{oaktree.ErrInternal}},
+		{codes.DataLoss, "A_REASON_FROM_THE_FUTURE", []error{oaktree.ErrDataLoss}},
 	} {
 		t.Run(one.code.String()+" "+one.reason, func(t *testing.T) {
 			ctx, f, client := start(t)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	oaktree "opendev.org/openstack/oaktree/go"
 	pb "opendev.org/openstack/oaktree/go/oaktreemodel/v1"
@@ -139,6 +141,62 @@ func ExampleServers_Watch() {
 	// web is gone
 	// no answer (CLOUD_UNREACHABLE, in devstack)
 	// ended: no (POLICY_FORBIDS)
+}
+
+// inFolder gives an example a folder of its own, with a file in it.
+func inFolder(name, content string, example func(folder string) error) error {
+	folder, err := os.MkdirTemp("", "oaktree-example-")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600)
+	}
+	if err == nil {
+		err = example(folder)
+	}
+	return errors.Join(err, os.RemoveAll(folder))
+}
+
+func ExampleImages_Upload() {
+	run(func(ctx context.Context, _ *oaktree.Client, cloud *oaktree.Scope) error {
+		return inFolder("disk", "QFI", func(folder string) error {
+			disk := filepath.Join(folder, "disk")
+			told := oaktree.OnProgress(func(p oaktree.Progress) {
+				fmt.Println(p.Name, p.SentBytes, "of", p.TotalBytes)
+			})
+			image, err := cloud.Images.Upload(ctx, oaktree.File(disk), &pb.UploadImageRequest{Name: "debian"}, told)
+			if err != nil {
+				return err
+			}
+			fmt.Println(image.GetStatus())
+			_, err = cloud.Images.Download(ctx, oaktree.ToFile(disk+".copy"), &pb.DownloadImageRequest{NameOrId: image.GetId()})
+			return err
+		})
+	})
+	// Output:
+	// debian 0 of 3
+	// debian 3 of 3
+	// active
+}
+
+func ExampleUploadDirectory() {
+	run(func(ctx context.Context, _ *oaktree.Client, cloud *oaktree.Scope) error {
+		return inFolder("index.html", "hello", func(folder string) error {
+			result, err := oaktree.UploadDirectory(ctx, cloud, folder, "www", oaktree.UploadDirectoryOptions{
+				Prefix:      "site/",
+				Ignore:      []string{"*~", "/drafts/"}, // In the words of .gitignore.
+				DeleteExtra: true,
+			})
+			var some *oaktree.FilesFailed
+			if errors.As(err, &some) {
+				for _, one := range some.Failed {
+					fmt.Println(one.Path, one.Err)
+				}
+			}
+			fmt.Println(result.Sent, "sent,", result.Skipped, "there already,", result.Deleted, "deleted")
+			return err
+		})
+	})
+	// Output:
+	// 0 sent, 1 there already, 0 deleted
 }
 
 func ExampleError() {

@@ -35,7 +35,7 @@ func TestExamplesOfTheReadmeAreRun(t *testing.T) {
 	run, err := os.ReadFile("example_test.go")
 	fine(t, err)
 	examples := readme(t)
-	same(t, len(examples), 5)
+	same(t, len(examples), 7)
 	// The first is TestGoGet's.
 	for _, example := range examples[1:] {
 		if !strings.Contains(flat(string(run)), flat(example)) {

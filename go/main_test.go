@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
@@ -68,6 +69,16 @@ func play(f *fake) {
 		&pb.WatchServersResponse{Failures: []*pb.Failure{failure("devstack", unreachable)}},
 	))
 	f.answer("DeleteServer", reply(&pb.DeleteServerResponse{}))
+	disk := []byte("QFI")
+	debian := &pb.Image{Location: there, Id: "2", Name: "debian", Status: "active"}
+	f.answer("UploadImage", answer{serve: func(stream grpc.ServerStream, first proto.Message) error {
+		if err := newReceived().rest(stream, first); err != nil {
+			return err
+		}
+		return stream.SendMsg(&pb.UploadImageResponse{Image: debian})
+	}})
+	f.answer("DownloadImage", reply(sends(disk, disk)...))
+	newStore(f).objects["site/index.html"] = []byte("hello")
 }
 
 // The environment as it is outside, for what has to find the user's own settings.
