@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+from google.rpc.error_details_pb2 import ErrorInfo
 
 from oaktreemodel._digests import Digests, digests
 from oaktreemodel._drive import Driver, Stopped, Talk
@@ -150,7 +151,7 @@ class Download:
         if self._has_tickets:
             ticket: Ticket = told.ticket
             return ticket if told.HasField("ticket") else None
-        if told.content.size_bytes < SIGN_FROM_BYTES:
+        if told.content.size_bytes < SIGN_FROM_BYTES or not self._hash():
             return None
         name = self._request.name_or_id
         signed = Signed(self._driver, self._request.parent, name, is_upload=False)
@@ -176,11 +177,10 @@ class Download:
         self.response, self._content = told, told.content
         if self._on_size is not None:
             self._on_size(self._size() or 0)
-        hashes = [name for name in HASHES if getattr(told.content, name)]
         # What can be read again is hashed only if it turns out that it has to be.
         can_wait = self._sink is not None and self._sink.written() is not None
-        if self._is_whole() and hashes and not can_wait:
-            self._whole = Digests(hashes[0])
+        if self._is_whole() and self._hash() and not can_wait:
+            self._whole = Digests(self._hash())
 
     def _size(self) -> int | None:
         """How many bytes are to come; None if that is not known."""
@@ -196,6 +196,10 @@ class Download:
             self._content is not None and self._size() == self._content.size_bytes
         )
 
+    def _hash(self) -> str:
+        """The name of the hash to check the whole by; empty if none is told."""
+        return next((one for one in HASHES if getattr(self._content, one)), "")
+
     def _has_all(self) -> bool:
         """Whether all has come, and its end was lost."""
         return self._times > 0 and self._came > 0 and self._came == self._size()
@@ -207,8 +211,8 @@ class Download:
             raise _differ("what arrived", f"{self._came} bytes", f"{size} bytes")
         content = self._content
         assert content is not None
-        name = next((one for one in HASHES if getattr(content, one)), None)
-        if not self._is_whole() or name is None:
+        name = self._hash()
+        if not self._is_whole() or not name:
             return
         if self._sha256 and self._times == 1:
             # Hashed already; with another one oaktree has compared it.
@@ -230,7 +234,7 @@ class Download:
         from oaktreemodel._direct import Direct
 
         headers = usable(ticket, await self._driver.token())
-        if headers is None or not any(getattr(self._content, one) for one in HASHES):
+        if headers is None or not self._hash():
             raise _Again
         with Direct() as direct:
             pieces = direct.get(ticket, self._request.name_or_id, headers)
@@ -253,4 +257,6 @@ def _differ(what: str, found: str, wanted: str) -> DataLoss:
     return DataLoss(
         f"{what} is {found}, and should be {wanted}; nothing of it is kept",
         code=grpc.StatusCode.DATA_LOSS,
+        # As where oaktree finds it.
+        details=(ErrorInfo(reason="BYTES_DIFFER", domain="oaktree"),),
     )

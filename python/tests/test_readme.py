@@ -14,6 +14,7 @@ from fake import Oaktree, failure, status
 from oaktreemodel import v1
 from oaktreemodel._credentials import Credentials, find
 from oaktreemodel.v1.scope_sync import Scope
+from store import IMAGE, Container, pieces
 
 README = Path(__file__).resolve().parents[1] / "README.rst"
 
@@ -70,10 +71,34 @@ def test_watch(oaktree: Oaktree, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_bytes(
+    oaktree: Oaktree,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    container = Container(oaktree)
+    oaktree.answer("ListImages", [v1.ListImagesResponse()])
+    oaktree.answer("UploadImage", IMAGE)
+    oaktree.answer("DownloadImage", lambda request, context: pieces(b"image", request))
+    monkeypatch.chdir(tmp_path)
+    Path("ubuntu.qcow2").write_bytes(b"image")
+    Path("pictures").mkdir()
+    for name in ("a.jpg", "b.tmp"):
+        Path("pictures", name).write_bytes(b"picture")
+    with oaktreemodel.connect(oaktree.address) as client:
+        exec(examples()[3], {"oaktreemodel": oaktreemodel, "cloud": client.cloud("one")})
+    assert Path("copy.qcow2").read_bytes() == b"image"
+    assert container.objects == {"2026/a.jpg": b"picture"}
+    assert Path("copies", "a.jpg").read_bytes() == b"picture"
+    told = "Progress(sent_bytes=5, total_bytes=5, name='ubuntu.qcow2')\n1 0 []\n"
+    assert capsys.readouterr().out == told
+
+
 def test_stubs(ready: Oaktree) -> None:
     with oaktreemodel.connect(ready.address) as client:
         scope: dict[str, Any] = {"client": client}
-        exec(examples()[3], scope)
+        exec(examples()[4], scope)
         (batch,) = scope["batches"]
     assert batch.flavors[0].name == "m1.tiny"
 
@@ -106,4 +131,4 @@ def test_the_table_of_calls() -> None:
 
 
 def test_there_is_no_example_that_nobody_runs() -> None:
-    assert len(examples()) == 4
+    assert len(examples()) == 5

@@ -1,7 +1,7 @@
 """A user's script, for `mypy --strict`: what must be accepted, and what must not."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import assert_type
 
 import oaktreemodel
@@ -46,6 +46,16 @@ def use(address: str) -> str:
                 return event.name
         assert_type(list(mirror.values()), list[v1.Server])
 
+        image = cloud.images.upload("a.qcow2", name="a", tags=["t"], progress=show_progress)
+        assert_type(image, v1.Image)
+        assert_type(cloud.images.download("a", "a.qcow2", offset_bytes=1), v1.Image)
+        for chunk in cloud.storage_objects.download_chunks("a", parent="c"):
+            assert_type(chunk, bytes)
+        done = oaktreemodel.upload_directory(cloud, "folder", "c", on_step=print, dry_run=True)
+        assert_type(done.failed[0].error, Exception)
+        cloud.images.upload(5, name="a")  # type: ignore[arg-type]
+        cloud.images.upload("a", content=b"")  # type: ignore[call-arg]
+
         cloud.flavors.watch()  # type: ignore[attr-defined]
         cloud.servers.create(nmae="web")  # type: ignore[call-arg]
         cloud.servers.create(name=1)  # type: ignore[arg-type]
@@ -75,6 +85,14 @@ def show(event: oaktreemodel.Event[oaktreemodel.Watchable]) -> None:
     print(event.kind, event.location.cloud, event.key.id, event.item and event.item.name)
 
 
+def show_progress(progress: oaktreemodel.Progress) -> None:
+    print(progress.name, progress.sent_bytes, progress.total_bytes)
+
+
+async def some() -> AsyncIterator[bytes]:
+    yield b"bytes"
+
+
 async def use_aio(address: str) -> v1.Server:
     async with oaktreemodel.aio.connect(address) as client:
         async for flavor in client.flavors.list(max_age=0, on_failure=print):
@@ -82,6 +100,12 @@ async def use_aio(address: str) -> v1.Server:
         async for event in client.images.watch():
             assert_type(event.item, v1.Image | None)
             show(event)
+        assert_type(await client.images.upload(some(), name="a"), v1.Image)
+        async for chunk in client.images.download_chunks("a"):
+            assert_type(chunk, bytes)
+        cloud = client.cloud("devstack")
+        done = await oaktreemodel.aio.download_directory(cloud, "c", "", "folder")
+        assert_type(done, oaktreemodel.DirectoryResult)
         server = await client.cloud("devstack").servers.create(name="web")
         assert_type(server, v1.Server)
         for one in client.flavors.list():  # type: ignore[attr-defined]
