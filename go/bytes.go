@@ -22,8 +22,9 @@ import (
 const (
 	// Larger chunks move no more bytes a second, and hold up others' calls for longer.
 	chunkBytes = 256 << 10
-	// How often at most what was broken off is begun again, as gRPC does it with other calls.
-	mostRepeats = 3
+	// How often at most what was broken off is begun again: long enough for an oaktree that is started
+	// anew.
+	mostRepeats = 6
 )
 
 // From so many bytes on they go straight to or from the cloud where they can: a ticket has to be

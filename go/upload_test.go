@@ -242,7 +242,7 @@ func TestAnUploadGivesUp(t *testing.T) {
 	f.answer("UploadImage", breaks(away))
 	_, err := client.Images.Upload(ctx, oaktree.Bytes(noise(10)), debian())
 	failsAs(t, err, "SHUTTING_DOWN")
-	same(t, len(f.calls("UploadImage")), 4)
+	same(t, len(f.calls("UploadImage")), 7)
 }
 
 func TestARefusedUploadStops(t *testing.T) {
