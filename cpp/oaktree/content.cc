@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
+
+#include "oaktree/digest.h"
 
 namespace oaktree::internal {
 namespace {
@@ -96,6 +99,19 @@ absl::StatusOr<std::string> ReadAll(Content& content, int64_t offset, size_t siz
   // A file tells better what became of it.
   if (absl::Status changed = content.Check(); !changed.ok()) return changed;
   return absl::InvalidArgumentError("the source has fewer bytes than it was said to have");
+}
+
+absl::StatusOr<std::string> Hash(Content& content, int64_t offset, int64_t size, const EVP_MD* kind,
+                                 const std::atomic<bool>* is_over) {
+  Digest digest(kind);
+  for (int64_t done = 0; done < size && (is_over == nullptr || !*is_over);) {
+    const auto next = std::min(size - done, static_cast<int64_t>(kPart));
+    const auto read = ReadAll(content, offset + done, static_cast<size_t>(next));
+    if (!read.ok()) return read.status();
+    digest.Add(*read);
+    done += next;
+  }
+  return digest.Take();
 }
 
 std::shared_ptr<Content> FileContent(std::string path, bool may_be_link) {

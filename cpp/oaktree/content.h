@@ -3,7 +3,9 @@
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
+#include <openssl/evp.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,6 +42,10 @@ class Content {
 
 // Reads that many bytes or fails: ABORTED if there are not so many any more.
 absl::StatusOr<std::string> ReadAll(Content& content, int64_t offset, size_t size);
+
+// The digest of that many bytes. It ends without the rest of them as soon as it is told to.
+absl::StatusOr<std::string> Hash(Content& content, int64_t offset, int64_t size, const EVP_MD* kind,
+                                 const std::atomic<bool>* is_over = nullptr);
 
 // A file, which must be one of its own and no symbolic link, unless it may be.
 std::shared_ptr<Content> FileContent(std::string path, bool may_be_link);

@@ -35,7 +35,7 @@ class Sum {
 
   // Has all parts end.
   void Stop() { is_stopped_ = true; }
-  bool is_stopped() const { return is_stopped_; }
+  const std::atomic<bool>& is_stopped() const { return is_stopped_; }
 
  private:
   bool TellPart(size_t part, const Progress& progress);

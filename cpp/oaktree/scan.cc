@@ -25,6 +25,8 @@ absl::Status Scan::Run() {
   const std::filesystem::directory_iterator whole(directory_, error);
   if (error) return absl::ErrnoToStatus(error.value(), directory_);
   absl::Status status = Walk({"", &found, nullptr});
+  auto& out = tally_.result().left_out;
+  std::sort(out.begin(), out.end());
   std::sort(files_.begin(), files_.end(),
             [](const Found& one, const Found& other) { return one.path < other.path; });
   return status;

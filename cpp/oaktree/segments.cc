@@ -47,21 +47,6 @@ class Slice final : public Content {
   Digest md5_{EVP_md5()};
 };
 
-// The digest of a part, read in the order of its bytes unless it is to end before.
-absl::StatusOr<std::string> Hash(Content& content, int64_t offset, int64_t size, const EVP_MD* kind,
-                                 const Sum* ended_by = nullptr) {
-  Digest digest(kind);
-  for (int64_t done = 0; done < size;) {
-    if (ended_by != nullptr && ended_by->is_stopped()) break;
-    const auto next = std::min(size - done, static_cast<int64_t>(kChunk));
-    const auto read = ReadAll(content, offset + done, static_cast<size_t>(next));
-    if (!read.ok()) return read.status();
-    digest.Add(*read);
-    done += next;
-  }
-  return digest.Take();
-}
-
 // Sends the segments of one object, and has the object made of them.
 class Segments {
  public:
@@ -128,7 +113,7 @@ class Segments {
   }
 
   absl::Status HashWhole() {
-    auto sha256 = Hash(content_, 0, size_, EVP_sha256(), &sum_);
+    auto sha256 = Hash(content_, 0, size_, EVP_sha256(), &sum_.is_stopped());
     if (!sha256.ok()) return sha256.status();
     const std::string& promised = request_.content().sha256();
     if (!promised.empty() && promised != *sha256 && !sum_.is_stopped()) {
@@ -223,6 +208,15 @@ absl::Status AddMd5(Content& content, const v1::UploadStep& step, v1::UploadEntr
   if (!status.ok()) return status;
   for (auto& one : made) entry.add_segment_md5s(std::move(one));
   return content.Check();
+}
+
+void NoteChange(const Content& content, v1::UploadStorageObjectRequest& request) {
+  const auto changed = content.modified_at();
+  if (!changed || request.has_modified_at()) return;
+  const int64_t seconds = absl::ToUnixSeconds(*changed);
+  request.mutable_modified_at()->set_seconds(seconds);
+  request.mutable_modified_at()->set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(*changed - absl::FromUnixSeconds(seconds))));
 }
 
 absl::StatusOr<v1::UploadStep> Settle(const StorageObjects& objects, Content& content,

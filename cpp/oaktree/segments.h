@@ -20,6 +20,9 @@ namespace oaktree::internal {
 absl::Status AddMd5(Content& content, const oaktreemodel::v1::UploadStep& step,
                     oaktreemodel::v1::UploadEntry& entry);
 
+// Has an upload say when its file last changed, unless it says something else.
+void NoteChange(const Content& content, oaktreemodel::v1::UploadStorageObjectRequest& request);
+
 // What is to be done with one file, once the digests are told that are asked for. The plan has no
 // entry but that one; `step` is what was said of it already, if anything was.
 absl::StatusOr<oaktreemodel::v1::UploadStep> Settle(

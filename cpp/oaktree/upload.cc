@@ -65,27 +65,40 @@ class Uploading {
   absl::Status Begin() {
     read_ = 0;
     // What an attempt before has left.
-    digest_.Take();
-    Clear(request_, "finish");
+    sha256_.Take();
+    md5_.Take();
     auto filled = Fill(request_);
     if (!filled.ok()) return filled.status();
     first_is_last_ = *filled;
     first_size_ = read_;
     has_first_ = true;
+    auto& about = *Part<v1::UploadContent>(request_, "content");
+    // Else oaktree computes it, which costs it more than all the rest.
+    about.set_promises_md5(about.md5().empty() && !first_is_last_);
+    if (!first_is_last_) return absl::OkStatus();
+    // Of what is in one message all is known beforehand.
+    const auto& finish = *Part<v1::UploadFinish>(request_, "finish");
+    if (about.sha256().empty()) about.set_sha256(finish.sha256());
+    if (about.md5().empty()) about.set_md5(finish.md5());
     return absl::OkStatus();
   }
 
   // Has a message hold what comes next; whether it is the last.
   absl::StatusOr<bool> Fill(Message& message) {
+    // Of an attempt before.
+    Clear(message, "finish");
     const auto left = static_cast<size_t>(size_ - read_);
     auto chunk = ReadAll(content_, read_, std::min(kChunk, left));
     if (!chunk.ok()) return chunk.status();
-    digest_.Add(*chunk);
+    sha256_.Add(*chunk);
+    md5_.Add(*chunk);
     read_ += static_cast<int64_t>(chunk->size());
     SetText(message, "chunk", *std::move(chunk));
     if (read_ < size_) return false;
     if (absl::Status changed = content_.Check(); !changed.ok()) return changed;
-    Part<v1::UploadFinish>(message, "finish")->set_sha256(digest_.Take());
+    auto& finish = *Part<v1::UploadFinish>(message, "finish");
+    finish.set_sha256(sha256_.Take());
+    finish.set_md5(md5_.Take());
     return true;
   }
 
@@ -150,7 +163,8 @@ class Uploading {
   // What an attempt is reading into, also while it is ended.
   const std::unique_ptr<Message> heard_;
   Trial trial_;
-  Digest digest_{EVP_sha256()};
+  Digest sha256_{EVP_sha256()};
+  Digest md5_{EVP_md5()};
   int64_t read_ = 0;
   int64_t first_size_ = 0;
   bool has_first_ = false;

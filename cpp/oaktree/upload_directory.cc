@@ -227,6 +227,7 @@ class DirectoryUpload {
     v1::UploadStorageObjectRequest request;
     request.set_parent(container_);
     request.set_name(step.name());
+    NoteChange(*content, request);
     if (!step.segments().empty()) {
       return UploadSegments(objects_, *content, request, step, entry, options).status();
     }

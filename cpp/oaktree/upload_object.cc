@@ -29,15 +29,6 @@ bool Split(const std::string& name, std::string& prefix, std::string& path) {
   return !path.empty() && path != "." && path != "..";
 }
 
-google::protobuf::Timestamp AsTimestamp(absl::Time time) {
-  google::protobuf::Timestamp stamp;
-  const int64_t seconds = absl::ToUnixSeconds(time);
-  stamp.set_seconds(seconds);
-  stamp.set_nanos(
-      static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
-  return stamp;
-}
-
 // The object that is there already, with what the request notes on it.
 absl::StatusOr<v1::StorageObject> Keep(const StorageObjects& objects,
                                        const v1::UploadStorageObjectRequest& request) {
@@ -79,9 +70,7 @@ absl::Status UploadObject(const std::shared_ptr<const Place>& place, const char*
   std::optional<int64_t> promised = *size;
   if (request.content().has_size_bytes()) promised = request.content().size_bytes();
   if (*size && **size != *promised) return SizeDiffers(*promised, **size);
-  if (const auto changed = source.content().modified_at(); changed && !request.has_modified_at()) {
-    *request.mutable_modified_at() = AsTimestamp(*changed);
-  }
+  NoteChange(source.content(), request);
   const int64_t most = options.segment_size_bytes > 0 ? options.segment_size_bytes : kSmall;
   if (promised && *promised <= most) return whole(source);
 

@@ -48,6 +48,8 @@ TEST_F(Uploads, OfSmallThingsAreOneMessage) {
   EXPECT_EQ(sent.chunk(), "abc");
   EXPECT_EQ(sent.content().size_bytes(), 3);
   EXPECT_EQ(sent.finish().sha256(), Sha256("abc"));
+  EXPECT_EQ(sent.content().sha256(), Sha256("abc"));
+  EXPECT_EQ(sent.content().md5(), Md5("abc"));
   EXPECT_FALSE(sent.accepts_ticket());
   EXPECT_FALSE(sent.request_id().empty());
   EXPECT_FALSE(call.left);
@@ -71,6 +73,8 @@ TEST_F(Uploads, OfAFileGoInChunks) {
     EXPECT_EQ(call.Request<Request>().content().size_bytes(), size);
     EXPECT_TRUE(Received<Request>(call) == bytes);
     EXPECT_EQ(Last<Request>(call).finish().sha256(), Sha256(bytes));
+    EXPECT_EQ(Last<Request>(call).finish().md5(), Md5(bytes));
+    EXPECT_EQ(call.Request<Request>().content().promises_md5(), size > kChunk);
   }
 }
 
@@ -210,11 +214,26 @@ TEST_F(Uploads, AreNotSentWhereTheBytesAreThere) {
   EXPECT_EQ(OnlyCall().Request<Request>().content().sha256(), Sha256(bytes));
 }
 
+TEST_F(Uploads, TellTheirDigestWhereTheyMayBeThere) {
+  v1::ListImagesResponse images;
+  const std::string bytes = SomeBytes(kChunk + 1);
+  images.add_images()->set_size_bytes(kChunk + 1);
+  fake_.Set("ListImages", {Says(images)});
+  ASSERT_TRUE(Upload(FromBytes(bytes)).ok());
+  EXPECT_EQ(OnlyCall().Request<Request>().content().sha256(), Sha256(bytes));
+  const auto list = fake_.OnlyCall("ListImages").Request<v1::ListImagesRequest>();
+  EXPECT_EQ(list.where(0).path(0), "name");
+  EXPECT_EQ(list.where(0).values(0), "i");
+  ASSERT_TRUE(Upload(FromBytes(bytes + "more")).ok());
+  EXPECT_EQ(fake_.Calls("UploadImage")[1].Request<Request>().content().sha256(), "");
+}
+
 TEST_F(Uploads, BeginAgainWhenOaktreeWasLost) {
   const std::string bytes = SomeBytes(5 * kChunk);
   Answer lost = Breaks(kAway);
   lost.hears = 3;
-  fake_.Set("UploadImage", {Breaks(kAway), lost, lost, AtTheEnd(Says(Uploaded("1")))});
+  fake_.Set("UploadImage",
+            {Breaks(kAway), lost, AtTheEnd(Breaks(kAway)), AtTheEnd(Says(Uploaded("1")))});
   std::istringstream stream(bytes);
   const auto image = Upload(FromStream(stream, static_cast<int64_t>(bytes.size())));
   ASSERT_TRUE(image.ok()) << image.status();

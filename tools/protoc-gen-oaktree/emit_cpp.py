@@ -20,10 +20,17 @@ MODEL = "oaktreemodel/v1"
 SYSTEM = ("absl/status/status.h", "absl/status/statusor.h", "memory", "string", "utility", "vector")
 CORE = ("oaktree/call.h", "oaktree/place.h", "oaktree/service_config.h")
 
-# What moves bytes stands in.
-MOVERS = {"Upload": "transfer", "UploadObject": "upload_object", "Download": "transfer"}
-
 PAUSES = ("initialBackoff", "maxBackoff")
+
+# Who moves bytes, and where that is declared; some know the resource, by a field of its request.
+MOVERS = {
+    "Upload": "transfer",
+    "UploadImage": "upload_image",
+    "UploadObject": "upload_object",
+    "Download": "transfer",
+}
+SPECIAL = {"allow_duplicates": "UploadImage", "segment": "UploadObject"}
+
 BEYOND = {
     "List": (
         "Leaving the loop ends the call. An error is the last thing it yields, also where places"
@@ -294,7 +301,7 @@ def _moving(rpc: Rpc, path: str) -> Iterator[str]:
     yield from _function(rpc, words.returned(rpc), pascal(rpc.method))
     yield f"  {words.message(rpc.response)} response;"
     yield f"  absl::Status status = internal::{_mover(rpc)}("
-    yield f"      {'' if _is_in_segments(rpc) else '*'}place_, {path},"
+    yield f"      {'*' if _mover(rpc) == rpc.verb else ''}place_, {path},"
     yield f"      {words.ENDS[rpc.verb][1]}, request, response, options);"
     yield "  if (!status.ok()) return status;"
     yield f"  return {words.value(rpc.result)};"
@@ -303,12 +310,8 @@ def _moving(rpc: Rpc, path: str) -> Iterator[str]:
 
 def _mover(rpc: Rpc) -> str:
     """Who moves its bytes."""
-    return "UploadObject" if _is_in_segments(rpc) else rpc.verb
-
-
-def _is_in_segments(rpc: Rpc) -> bool:
-    """Whether large things may go in segments."""
-    return rpc.verb == "Upload" and rpc.request.field("segment") is not None
+    special = [who for name, who in SPECIAL.items() if rpc.request.field(name)]
+    return special[0] if special and rpc.verb == "Upload" else rpc.verb
 
 
 def _function(rpc: Rpc, returned: str, name: str, *, inside: bool = False) -> Iterator[str]:

@@ -86,6 +86,10 @@ class Job {
 
 using Call = std::function<void(const oaktree::Scope&, const Job&)>;
 
+// Moves a whole directory.
+void UploadDirectory(const oaktree::Scope& at, const Job& job);
+void DownloadDirectory(const oaktree::Scope& at, const Job& job);
+
 // Every call there is, by collection and method: "servers.list". Generated.
 const std::map<std::string, Call>& Calls();
 

@@ -80,10 +80,14 @@ oaktree::Scope Where(const oaktree::Client& client, const Job& job) {
 }
 
 void Make(const oaktree::Client& client, const Job& job) {
-  const auto name = job.Get("collection").string_value() + "." + job.Get("method").string_value() +
+  static const std::map<std::string, Call> directories = {
+      {"upload_directory", UploadDirectory}, {"download_directory", DownloadDirectory}};
+  const bool is_of_one = job.Get("collection").has_string_value();
+  const auto name = (is_of_one ? job.Get("collection").string_value() + "." : "") +
+                    job.Get("method").string_value() +
                     (job.Get("states").bool_value() ? "_states" : "");
   try {
-    Calls().at(name)(Where(client, job), job);
+    (is_of_one ? Calls() : directories).at(name)(Where(client, job), job);
   } catch (const std::exception& error) {
     job.Tell("broken", Show(name + ": " + error.what()));
   }

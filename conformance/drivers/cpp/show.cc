@@ -115,6 +115,8 @@ Json Show(const std::string& text) {
   return json;
 }
 
+Json Show(int64_t number) { return Number(static_cast<double>(number)); }
+
 Json Show(const google::protobuf::Message& message) {
   util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
@@ -127,13 +129,27 @@ Json Show(const google::protobuf::Message& message) {
 }
 
 Json Show(const oaktree::Progress& progress) {
-  std::map<std::string, Json> fields = {
-      {"name", Show(progress.name)},
-      {"sent_bytes", Number(static_cast<double>(progress.sent_bytes))}};
+  std::map<std::string, Json> fields = {{"name", Show(progress.name)},
+                                        {"sent_bytes", Show(progress.sent_bytes)}};
   if (progress.total_bytes) {
-    fields["total_bytes"] = Number(static_cast<double>(*progress.total_bytes));
+    fields["total_bytes"] = Show(*progress.total_bytes);
   }
   return Object(fields);
+}
+
+Json Show(const oaktree::DirectoryResult& result) {
+  const auto shown = [](std::vector<std::string> paths) {
+    std::sort(paths.begin(), paths.end());
+    return Show(paths);
+  };
+  std::vector<std::string> failed;
+  for (const auto& one : result.failed) failed.push_back(one.path);
+  return Object({{"sent", Show(result.sent)},
+                 {"sent_bytes", Show(result.sent_bytes)},
+                 {"skipped", Show(result.skipped)},
+                 {"deleted", Show(result.deleted)},
+                 {"failed", shown(failed)},
+                 {"left_out", shown(result.left_out)}});
 }
 
 Json ShowError(const absl::Status& status) {

@@ -4,9 +4,11 @@
 #include <absl/status/status.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/struct.pb.h>
+#include <oaktree/directory.h>
 #include <oaktree/transfer_options.h>
 #include <oaktree/watch.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,7 +22,9 @@ std::string Text(const Json& json);
 
 Json Show(const google::protobuf::Message& message);
 Json Show(const std::string& text);
+Json Show(int64_t number);
 Json Show(const oaktree::Progress& progress);
+Json Show(const oaktree::DirectoryResult& result);
 Json ShowError(const absl::Status& status);
 // What is the same in the events of every resource.
 std::map<std::string, Json> ShowEvent(const oaktree::AnyEvent& event);

@@ -1,5 +1,7 @@
 // What of the commands is about bytes that move.
 
+#include <oaktree/directory.h>
+
 #include <fstream>
 #include <memory>
 #include <stdexcept>
@@ -52,6 +54,65 @@ oaktree::Target Job::target() const {
     file->write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush();
     return file->good() ? absl::OkStatus() : absl::DataLossError("the file takes nothing");
   });
+}
+
+namespace {
+
+// What a directory's command asks for, by name.
+class Wishes {
+ public:
+  explicit Wishes(const Job& job) : fields_(job.Get("request").struct_value().fields()) {}
+
+  const Json& Get(const std::string& name) const {
+    static const Json none;
+    const auto found = fields_.find(name);
+    return found == fields_.end() ? none : found->second;
+  }
+  std::string Text(const std::string& name) const { return Get(name).string_value(); }
+
+  // What both ways have in common.
+  void Fill(oaktree::DirectoryOptions& options) const {
+    options.dry_run = Get("dry_run").bool_value();
+    for (const auto& one : Get("ignore").list_value().values()) {
+      options.ignore.push_back(one.string_value());
+    }
+    if (Get("parallel").has_number_value()) {
+      options.parallel = static_cast<int>(Get("parallel").number_value());
+    }
+  }
+
+ private:
+  const google::protobuf::Map<std::string, Json>& fields_;
+};
+
+template <typename Options>
+Options OptionsOf(const Wishes& wishes, const Job& job) {
+  Options options;
+  const auto moving = job.transfer_options();
+  static_cast<oaktree::CallOptions&>(options) = moving;
+  options.on_progress = moving.on_progress;
+  wishes.Fill(options);
+  return options;
+}
+
+}  // namespace
+
+void UploadDirectory(const oaktree::Scope& at, const Job& job) {
+  const Wishes wishes(job);
+  auto options = OptionsOf<oaktree::UploadDirectoryOptions>(wishes, job);
+  options.prefix = wishes.Text("prefix");
+  options.delete_extra = wishes.Get("delete_extra").bool_value();
+  options.follow_symlinks = wishes.Get("follow_symlinks").bool_value();
+  options.segment_size_bytes = job.transfer_options().segment_size_bytes;
+  job.Finish(
+      oaktree::UploadDirectory(at, wishes.Text("directory"), wishes.Text("container"), options));
+}
+
+void DownloadDirectory(const oaktree::Scope& at, const Job& job) {
+  const Wishes wishes(job);
+  job.Finish(oaktree::DownloadDirectory(at, wishes.Text("container"), wishes.Text("prefix"),
+                                        wishes.Text("directory"),
+                                        OptionsOf<oaktree::DirectoryOptions>(wishes, job)));
 }
 
 }  // namespace driver
