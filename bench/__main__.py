@@ -16,12 +16,15 @@ from bench import (
     clients,
     connecting,
     creating,
+    crowded,
+    directory,
     gophercloud,
     latency,
     lists,
     polling,
     reconnecting,
     starting,
+    transfers,
     waiting,
     watching,
 )
@@ -42,6 +45,9 @@ MEASURES = {
         creating,
         connecting,
         callers,
+        transfers,
+        crowded,
+        directory,
     )
 }
 RESULTS = Path(__file__).parent / "results.json"

@@ -29,28 +29,30 @@ SECONDS = 16
 PATIENCE_SECONDS = 30.0
 
 
-async def _took(connection: Connection, request: Message) -> list[float]:
-    """Milliseconds of every call."""
+async def took(
+    connection: Connection, request: Message, rate: int = RATE, seconds: float = SECONDS
+) -> list[float]:
+    """Milliseconds of every Get of a server, so many of them a second."""
     asked = request.SerializeToString()
-    took: list[float] = []
+    each: list[float] = []
     failed = 0
     over = asyncio.Event()
-    count = RATE * SECONDS
+    count = int(rate * seconds)
 
     def call(due: float) -> None:
         def told(stream: Stream) -> None:
             nonlocal failed
             if stream.ended:
                 failed += not stream.whole
-                took.append((time.perf_counter() - due) * 1e3)
-                if len(took) == count:
+                each.append((time.perf_counter() - due) * 1e3)
+                if len(each) == count:
                     over.set()
 
         connection.call(GET_SERVER, asked, Stream(told))
 
     began = time.perf_counter()
     for number in range(count):
-        due = began + number / RATE
+        due = began + number / rate
         left = due - time.perf_counter()
         if left > 0:
             await asyncio.sleep(left)
@@ -58,25 +60,25 @@ async def _took(connection: Connection, request: Message) -> list[float]:
     await asyncio.wait_for(over.wait(), PATIENCE_SECONDS)
     if failed:
         raise RuntimeError(f"{failed} of {count} calls failed")
-    return took
+    return each
 
 
-def _p99(took: list[float]) -> float:
-    return sorted(took)[int(len(took) * 0.99)]
+def p99(each: list[float]) -> float:
+    return sorted(each)[int(len(each) * 0.99)]
 
 
 async def _measure(cloud: Process, address: str) -> dict[str, float]:
     request, _, _ = await answers(address)
     connection = await connect(address)
     found = {}
-    idle = await _took(connection, request)
+    idle = await took(connection, request)
     async with held(address, WATCH_SERVERS, server_pb2.WatchServersRequest(location=EAST)):
         for differing in (NONE, ALL):
             cloud.say(differing)
-            found[differing] = _p99(await _took(connection, request))
+            found[differing] = p99(await took(connection, request))
     # Before and after: the machine may have become busy meanwhile.
-    idle += await _took(connection, request)
-    return {**found, IDLE: _p99(idle)}
+    idle += await took(connection, request)
+    return {**found, IDLE: p99(idle)}
 
 
 def measure() -> Iterator[Result]:
