@@ -13,8 +13,11 @@ WORTH_A_THREAD = 64 * 1024
 
 
 class Digests:
-    """Hashes of the same bytes. For large pieces each has a thread of its own, in which it runs while
-    the bytes are moved: MD5 is slower than many networks. SHA-256 alone is not worth that."""
+    """Hashes of the same bytes.
+
+    For large pieces each has a thread of its own, in which it runs while the bytes are moved: MD5 is
+    slower than many networks. SHA-256 alone is not worth that.
+    """
 
     def __init__(self, *names: str) -> None:
         self._made = {name: hashlib.new(name, usedforsecurity=False) for name in names}
