@@ -11,9 +11,10 @@ import uvloop
 from bench.cached import answers
 from bench.http2 import connect
 from bench.latency import p99, took
-from bench.movers import DOWN, IMAGE, OBJECT, UP, Mover, Where, container, mover
+from bench.movers import DOWN, IMAGE, OBJECT, UP, Mover, container, mover
 from bench.processes import Process, admin, cheap_cloud, oaktree
 from bench.result import Result
+from bench.ways import Where
 
 SERVERS = 100
 AT_ONCE = 16

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import oaktreemodel
 
-from bench.movers import Where, storage_access
+from bench.movers import storage_access
 from bench.processes import cheap_cloud, oaktree
 from bench.result import Result
+from bench.ways import Where
 
 FILES, FILE_BYTES = 10_000, 4096
 # In one directory of the tree.

@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bench.movers import DOWN, IMAGE, OBJECT, UP, Mover, Where, container, mover
+from bench.movers import DOWN, IMAGE, OBJECT, UP, Mover, container, mover
 from bench.processes import Process, admin, cheap_cloud, oaktree
 from bench.result import Result, Skipped
+from bench.ways import Where
 
 GIB = 1 << 30
 SIZE = 512 << 20
