@@ -289,7 +289,7 @@ class Collection(Requests):
         progress: OnProgress | None,
         timeout: float | None,
     ) -> T:
-        with Tasks(self) as driver:
+        async with Tasks(self) as driver:
             return take(await upload(driver, method, request, source, progress, timeout))
 
     async def _download(
@@ -301,13 +301,13 @@ class Collection(Requests):
         progress: OnProgress | None,
         timeout: float | None,
     ) -> T:
-        with Tasks(self) as driver:
+        async with Tasks(self) as driver:
             return take(await download(driver, method, request, target, progress, timeout))
 
     async def _download_chunks(
         self, method: grpc.aio.UnaryStreamMultiCallable[Q, A], request: Q, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
-        with Tasks(self) as driver:
+        async with Tasks(self) as driver:
             pieces = Download(driver, method, request).pieces(timeout)
             async with contextlib.aclosing(pieces):
                 async for piece in pieces:

@@ -40,7 +40,7 @@ async def upload_directory(
         follow_symlinks=follow_symlinks,
         parallel=parallel,
     )
-    with Tasks(scope.storage_objects, parallel) as driver:
+    async with Tasks(scope.storage_objects, parallel) as driver:
         return await upload(driver, wishes, progress, on_step)
 
 
@@ -68,5 +68,5 @@ async def download_directory(
         ignore=ignore,
         parallel=parallel,
     )
-    with Tasks(scope.storage_objects, parallel) as driver:
+    async with Tasks(scope.storage_objects, parallel) as driver:
         return await download(driver, wishes, progress, on_step)

@@ -15,8 +15,8 @@ WORTH_A_THREAD = 64 * 1024
 class Digests:
     """Hashes of the same bytes.
 
-    For large pieces each has a thread of its own, in which it runs while the bytes are moved: MD5 is
-    slower than many networks. SHA-256 alone is not worth that.
+    For large pieces each has a thread of its own, in which it runs while the bytes are moved: MD5
+    is slower than many networks. SHA-256 alone is not worth that.
     """
 
     def __init__(self, *names: str) -> None:

@@ -13,7 +13,7 @@ from oaktreemodel._download import Download
 from oaktreemodel._drive import Driver, Stopped
 from oaktreemodel._failures import Failures
 from oaktreemodel._inside import Inside
-from oaktreemodel._outcome import DirectoryResult, OnStep, Tally
+from oaktreemodel._outcome import DirectoryResult, OnStep, Raised, Tally, guarded
 from oaktreemodel._progress import Count, Meter, OnProgress
 from oaktreemodel._scan import Ignored
 from oaktreemodel._signed import Signed
@@ -50,10 +50,13 @@ async def download_directory(
     """What became of it."""
     inside = await driver.work(Inside, wishes.directory)
     with Direct(wishes.parallel) as direct:
-        tally, meter = Tally(on_step), Meter(driver.told(on_progress))
-        one = _Directory(driver, wishes, inside, direct, tally, meter)
-        await driver.each(one.fetch, one.objects(), wishes.parallel)
-        return tally.result
+        tally, meter = Tally(guarded(on_step)), Meter(driver.told(guarded(on_progress)))
+        try:
+            one = _Directory(driver, wishes, inside, direct, tally, meter)
+            await driver.each(one.fetch, one.objects(), wishes.parallel)
+            return tally.result
+        except Raised as raised:
+            raise raised.error from None
 
 
 class _Directory:

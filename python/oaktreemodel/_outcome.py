@@ -6,7 +6,7 @@ import errno
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from oaktreemodel.errors import (
     DeadlineExceeded,
@@ -17,6 +17,8 @@ from oaktreemodel.errors import (
     Unavailable,
     Unimplemented,
 )
+
+T = TypeVar("T")
 
 Action: TypeAlias = Literal["send", "skip", "delete"]
 
@@ -85,6 +87,28 @@ class DirectoryResult:
     sent_bytes: int = 0
     failed: list[FileFailure] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+
+
+class Raised(Exception):
+    """What a caller's own callback raised: no fault of a file's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def guarded(callback: Callable[[T], object] | None) -> Callable[[T], object] | None:
+    """The callback, with what it raises told apart."""
+    if callback is None:
+        return None
+
+    def call(told: T) -> None:
+        try:
+            callback(told)
+        except Exception as error:
+            raise Raised(error) from error
+
+    return call
 
 
 OnStep: TypeAlias = Callable[[FileStep], object]

@@ -53,13 +53,16 @@ class Scan:
         self._ignored = Ignored(ignore) if ignore else ()
         self._follows = follow_symlinks
         self._tally = tally
+        self._out: frozenset[str] | None = None
 
     def is_left_out(self, path: str) -> bool:
-        """Whether a path, or a directory that it is in, is none of those to upload."""
-        out = self._tally.result.left_out
-        return path in self._ignored or any(
-            path == one or path.startswith(f"{one}/") for one in out
-        )
+        """Whether a path, or a directory that it is in, is none of those to upload. Known once all
+        have been told."""
+        if self._out is None:
+            self._out = frozenset(self._tally.result.left_out)
+        steps = path.split("/")
+        above = ("/".join(steps[:count]) for count in range(1, len(steps) + 1))
+        return path in self._ignored or not self._out.isdisjoint(above)
 
     def files(self) -> Iterator[Found]:
         """Raises OSError if the directory itself cannot be read."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # the server is there.
 UNSETTLED = "Internal error from Core"
 SETTLING_SECONDS, SETTLING_STEPS = 10.0, 1000
+# How long what is in a thread may take to notice that its transfer is over.
+ENDING_SECONDS = 10.0
 
 # What an upload of this client takes.
 Source: TypeAlias = _source.Source | AsyncIterable[bytes]
@@ -172,6 +174,14 @@ def _status_of(call: Any) -> grpc.aio.AioRpcError:
     )
 
 
+def _dispose(work: asyncio.Future[Any]) -> None:
+    if work.cancelled() or work.exception() is not None:
+        return
+    result = work.result()
+    if isinstance(result, contextlib.AbstractContextManager):
+        result.__exit__(None, None, None)
+
+
 class Tasks:
     """One transfer of the asyncio client."""
 
@@ -183,11 +193,12 @@ class Tasks:
         self._loop = asyncio.get_running_loop()
         # Not the event loop's own threads: others need them, and they are few.
         self._pool = ThreadPoolExecutor(parallel + 1, "oaktree-transfer")
+        self._working: set[asyncio.Future[Any]] = set()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
@@ -195,6 +206,10 @@ class Tasks:
     ) -> None:
         self.stop.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        # Those that clear up after themselves are to have done so; one that waits for a source that
+        # gives nothing is not waited for.
+        if self._working:
+            await asyncio.wait(self._working, timeout=ENDING_SECONDS)
 
     @property
     def channel(self) -> grpc.aio.Channel:
@@ -249,7 +264,15 @@ class Tasks:
 
     async def work(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = functools.partial(function, *args, **kwargs)
-        return await self._loop.run_in_executor(self._pool, call)
+        work = self._loop.run_in_executor(self._pool, call)
+        self._working.add(work)
+        work.add_done_callback(self._working.discard)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The thread goes on, and nobody takes what it opens.
+            work.add_done_callback(_dispose)
+            raise
 
     async def each(
         self, task: Callable[[T], Awaitable[None]], items: AsyncGenerator[T, None], parallel: int

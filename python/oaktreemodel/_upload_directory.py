@@ -12,7 +12,7 @@ from oaktreemodel._digests import digests
 from oaktreemodel._direct import Body, Direct
 from oaktreemodel._drive import Driver
 from oaktreemodel._failures import Failures
-from oaktreemodel._outcome import DirectoryResult, OnStep, Tally
+from oaktreemodel._outcome import DirectoryResult, OnStep, Raised, Tally, guarded
 from oaktreemodel._progress import Count, Meter, OnProgress
 from oaktreemodel._scan import Found, Scan
 from oaktreemodel._segments import PLAN_TIMEOUT, Segments, as_they_come, ask_again
@@ -64,8 +64,11 @@ async def upload_directory(
 ) -> DirectoryResult:
     """What became of it."""
     with Direct(wishes.parallel) as direct:
-        tally, meter = Tally(on_step), Meter(driver.told(on_progress))
-        return await _Directory(driver, wishes, direct, tally, meter).upload()
+        tally, meter = Tally(guarded(on_step)), Meter(driver.told(guarded(on_progress)))
+        try:
+            return await _Directory(driver, wishes, direct, tally, meter).upload()
+        except Raised as raised:
+            raise raised.error from None
 
 
 class _Directory:

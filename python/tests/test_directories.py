@@ -259,6 +259,43 @@ def test_in_batches(
     assert [one.is_last for one in requests] == [False, False, True]
 
 
+@pytest.mark.parametrize("kind", [ValueError, OSError])
+@pytest.mark.parametrize("callback", ["progress", "on_step"])
+def test_whoever_is_told_may_end_it(
+    client: Any,
+    directories: Directories,
+    stored: Container,
+    source: Path,
+    tmp_path: Path,
+    kind: type[Exception],
+    callback: str,
+) -> None:
+    def interrupt(told: object) -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        directories.upload_directory(client, source, "c", **{callback: interrupt})
+    stored.objects = dict(FILES)
+    with pytest.raises(kind):
+        directories.download_directory(client, "c", "", tmp_path / "t", **{callback: interrupt})
+    left = found(tmp_path / "t")
+    assert all(FILES[path] == data for path, data in left.items())
+
+
+def test_an_interrupt(oaktree: Oaktree, stored: Container, source: Path, tmp_path: Path) -> None:
+    def interrupt(told: object) -> None:
+        raise KeyboardInterrupt
+
+    with oaktreemodel.connect(oaktree.address) as client:
+        with pytest.raises(KeyboardInterrupt):
+            oaktreemodel.upload_directory(client, source, "c", progress=interrupt)
+        stored.objects = dict(FILES)
+        with pytest.raises(KeyboardInterrupt):
+            oaktreemodel.download_directory(client, "c", "", tmp_path / "t", progress=interrupt)
+    left = found(tmp_path / "t")
+    assert all(FILES[path] == data for path, data in left.items())
+
+
 # Large files.
 
 
