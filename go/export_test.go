@@ -33,6 +33,13 @@ func SetDirectBytes(count int64) func() {
 	return func() { directBytes = before }
 }
 
+// SetSilence changes how long a cloud may be silent, until the function that it gives is called.
+func SetSilence(most time.Duration) func() {
+	before := silence
+	silence = most
+	return func() { silence = before }
+}
+
 // Quoted is a name as it stands in a URL.
 func Quoted(name string) string { return quoted(name) }
 

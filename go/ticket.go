@@ -42,6 +42,9 @@ func (b *barred) told(request string) error {
 	}
 }
 
+// How long nothing may move before a request to a cloud is given up. A variable for tests.
+var silence = 2 * time.Minute
+
 // newWeb is what asks clouds. Who cannot be reached is given up soon, since there is another way.
 func newWeb() *http.Client {
 	carrier := http.DefaultTransport.(*http.Transport).Clone()
@@ -135,6 +138,10 @@ type stretch struct {
 // get hands over the bytes that a ticket leads to. An error of taking them is returned as it is, any
 // other is a *barred.
 func (p *place) get(ctx context.Context, ticket *pb.Ticket, shown *token, of stretch, take func([]byte) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	idle := time.AfterFunc(silence, cancel)
+	defer idle.Stop()
 	request, err := p.newHTTPRequest(ctx, ticket, shown, of.name)
 	if err != nil {
 		return err
@@ -161,7 +168,10 @@ func (p *place) get(ctx context.Context, ticket *pb.Ticket, shown *token, of str
 	}
 	buffer := make([]byte, chunkBytes)
 	for {
+		idle.Reset(silence)
 		count, err := response.Body.Read(buffer)
+		// Not while it is the caller who takes long.
+		idle.Stop()
 		if failed := take(buffer[:count]); failed != nil {
 			return failed
 		}
@@ -177,6 +187,8 @@ func (p *place) get(ctx context.Context, ticket *pb.Ticket, shown *token, of str
 // put sends a body by a ticket. An error of the body's own is returned as it is, any other is a
 // *barred. What it gives is the response's headers.
 func (p *place) put(ctx context.Context, ticket *pb.Ticket, shown *token, name string, headers map[string]string, from *body) (http.Header, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	request, err := p.newHTTPRequest(ctx, ticket, shown, name)
 	if err != nil {
 		return nil, err
@@ -184,6 +196,8 @@ func (p *place) put(ctx context.Context, ticket *pb.Ticket, shown *token, name s
 	for key, value := range headers {
 		request.Header.Set(key, value)
 	}
+	from.idle = time.AfterFunc(silence, cancel)
+	defer from.idle.Stop()
 	request.ContentLength = from.left
 	if from.left == 0 {
 		// What has a body of unknown length would be sent in chunks.
@@ -225,6 +239,8 @@ type body struct {
 	check func(digests) error
 	told  func(int64)
 	err   error
+	// Ends what moves nothing for too long.
+	idle *time.Timer
 	// It may be closed in the middle of a Read; closed is then closed after that.
 	mu     sync.Mutex
 	isShut bool
@@ -248,6 +264,8 @@ func (b *body) Read(into []byte) (int, error) {
 		return 0, io.EOF
 	}
 	b.content.isBegun = true
+	// Not while it is the source that takes long; nor, at the end, while the cloud works on it all.
+	b.idle.Stop()
 	count, err := b.from.Read(into[:min(int64(len(into)), b.left)])
 	_, _ = b.sums.Write(into[:count])
 	b.left -= int64(count)
@@ -263,6 +281,9 @@ func (b *body) Read(into []byte) (int, error) {
 		return 0, err
 	}
 	b.told(b.sent)
+	if b.left > 0 {
+		b.idle.Reset(silence)
+	}
 	return count, nil
 }
 

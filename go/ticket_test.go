@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -323,4 +324,35 @@ func TestNamesInURLs(t *testing.T) {
 		fine(t, err)
 		same(t, strings.TrimSuffix(request.URL.RequestURI(), "?sig=1"), "/v1/"+want)
 	}
+}
+
+func TestACloudThatIsSilentIsGivenUp(t *testing.T) {
+	direct(t)
+	t.Cleanup(oaktree.SetSilence(20 * time.Millisecond))
+	ctx, f, client := start(t)
+	content := noise(40 * chunk)
+	there := newCloud(t)
+	over := make(chan struct{})
+	// Before the cloud ends, which waits for this.
+	t.Cleanup(func() { close(over) })
+	there.do(func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+		if r.Method == http.MethodGet {
+			_, _ = w.Write(content[:chunk])
+			_ = http.NewResponseController(w).Flush()
+		} else {
+			_, _ = io.CopyN(io.Discard, r.Body, chunk)
+		}
+		<-over
+		return true
+	})
+	came := ticketed(f, putTo(there.URL))
+	_, err := client.Images.Upload(ctx, oaktree.Bytes(content), debian())
+	fine(t, err)
+	same(t, came.all(t).bytes.String(), string(content))
+	straight(f, content, getFrom(there.URL))
+	var to bytes.Buffer
+	_, err = client.Images.Download(ctx, oaktree.Writer(&to), wants("debian"))
+	fine(t, err)
+	same(t, to.String(), string(content))
 }

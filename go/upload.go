@@ -47,6 +47,9 @@ func send[Q, A any, P uploadRequest[Q], T any](ctx context.Context, at *place, o
 	if err == nil {
 		err = promise(asked, from.size)
 	}
+	if err == nil {
+		err = foretell(ctx, at, asked, from)
+	}
 	if err != nil {
 		return none, err
 	}
