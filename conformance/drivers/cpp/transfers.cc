@@ -14,18 +14,15 @@ oaktree::TransferOptions Job::transfer_options() const {
   oaktree::TransferOptions made;
   static_cast<oaktree::CallOptions&>(made) = options();
   made.on_progress = Follow();
-  if (Get("segment_size").has_number_value()) {
-    made.segment_size_bytes = static_cast<int64_t>(Get("segment_size").number_value());
-  }
   return made;
 }
 
 oaktree::OnProgress Job::Follow() const {
   if (!Get("progress").bool_value()) return {};
-  const auto most = static_cast<int>(Get("take").number_value());
-  return [this, most, told = 0](const oaktree::Progress& progress) mutable {
+  const auto enough = static_cast<int64_t>(Get("take").number_value());
+  return [this, enough](const oaktree::Progress& progress) {
     Tell("item", Show(progress));
-    if (++told == most) *is_left_ = true;
+    if (enough > 0 && progress.sent_bytes >= enough) *is_left_ = true;
     return !*is_left_;
   };
 }

@@ -21,6 +21,7 @@ var kinds = map[string]error{
 	"Ambiguous":         oaktree.ErrAmbiguous,
 	"Cancelled":         oaktree.ErrCancelled,
 	"Conflict":          oaktree.ErrConflict,
+	"DataLoss":          oaktree.ErrDataLoss,
 	"DeadlineExceeded":  oaktree.ErrDeadlineExceeded,
 	"Failed":            oaktree.ErrFailed,
 	"Internal":          oaktree.ErrInternal,

@@ -52,14 +52,13 @@ func (f *file) target() oaktree.Target {
 
 // progress tells how far a transfer is, and leaves it where the command says so.
 func (c command) progress(tell teller, leave context.CancelFunc) func(oaktree.Progress) {
-	count := 0
 	return func(p oaktree.Progress) {
 		item := map[string]any{"name": p.Name, "sent_bytes": p.SentBytes}
 		if p.TotalBytes >= 0 {
 			item["total_bytes"] = p.TotalBytes
 		}
 		tell("item", item)
-		if count++; count == c.Take {
+		if c.Take > 0 && p.SentBytes >= int64(c.Take) {
 			leave()
 		}
 	}

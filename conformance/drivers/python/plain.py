@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import sys
 import threading
@@ -99,13 +98,11 @@ def arguments(command: dict[str, Any], tell: Tell) -> dict[str, Any]:
     return values
 
 
-def _progress(take: int | None, tell: Tell) -> Callable[[Progress], None]:
-    told = itertools.count(1)
-
+def _progress(enough: int | None, tell: Tell) -> Callable[[Progress], None]:
     def on_progress(progress: Progress) -> None:
         item = {name: one for name, one in asdict(progress).items() if one is not None}
         tell(item=item)
-        if next(told) == take:
+        if enough is not None and progress.sent_bytes >= enough:
             raise Left
 
     return on_progress
