@@ -13,7 +13,9 @@ import oaktreemodel
 import oaktreemodel.aio
 import pytest
 from fake import Oaktree
+from folders import FILES, laid_out
 from oaktreemodel import v1
+from store import Container, Web
 
 Connect = Callable[..., Any]
 # A credential; its secret may show up nowhere but in the exchange.
@@ -159,3 +161,24 @@ class Directories:
 def directories(client: Any) -> Directories:
     """The functions of the very client that `client` is."""
     return Directories(client)
+
+
+@pytest.fixture
+def container(oaktree: Oaktree) -> Container:
+    return Container(oaktree)
+
+
+@pytest.fixture(params=["signed", "streamed"])
+def stored(request: pytest.FixtureRequest, container: Container) -> Iterator[Container]:
+    """A container with tickets, and one without."""
+    if request.param == "streamed":
+        yield container
+        return
+    container.web = Web(container)
+    yield container
+    container.web.stop()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return laid_out(tmp_path / "source", FILES)

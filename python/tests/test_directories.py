@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,59 +11,11 @@ import oaktreemodel
 import pytest
 from conftest import Directories
 from fake import Oaktree, status
-from oaktreemodel import _download, _inside, _segments, _upload_directory, v1
-from oaktreemodel._inside import Inside
+from folders import FILES, SIZE, found, laid_out
+from oaktreemodel import _upload_directory
 from oaktreemodel._outcome import Tally
 from oaktreemodel._scan import Scan
 from store import Container, Web, md5, sha256
-
-# As the paths' bytes sort: - before /, and that before 0.
-FILES = {
-    "a-b/x": b"1",
-    "a/b/c": b"22",
-    "a/z": b"",
-    "a0": b"333" * 100_000,
-    "odd ü %?#\n name": b"4",
-    "x.tmp": b"5",
-}
-
-
-@pytest.fixture
-def container(oaktree: Oaktree) -> Container:
-    return Container(oaktree)
-
-
-@pytest.fixture(params=["signed", "streamed"])
-def stored(request: pytest.FixtureRequest, container: Container) -> Iterator[Container]:
-    """A container with tickets, and one without."""
-    if request.param == "streamed":
-        yield container
-        return
-    container.web = Web(container)
-    yield container
-    container.web.stop()
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return laid_out(tmp_path / "source", FILES)
-
-
-def laid_out(folder: Path, files: dict[str, bytes]) -> Path:
-    folder.mkdir()
-    for path, data in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-    return folder
-
-
-def found(folder: Path) -> dict[str, bytes]:
-    return {
-        str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()
-    }
-
-
-SIZE = sum(map(len, FILES.values()))
 
 
 def test_there_and_back(
@@ -294,178 +245,6 @@ def test_an_interrupt(oaktree: Oaktree, stored: Container, source: Path, tmp_pat
             oaktreemodel.download_directory(client, "c", "", tmp_path / "t", progress=interrupt)
     left = found(tmp_path / "t")
     assert all(FILES[path] == data for path, data in left.items())
-
-
-# Large files.
-
-
-@pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch, stored: Container) -> Container:
-    monkeypatch.setattr(_segments, "ASK_FROM_BYTES", 1000)
-    stored.segment_size = 300_000
-    return stored
-
-
-DATA = bytes(range(251)) * 4000
-
-
-def test_a_large_object(client: Any, large: Container, oaktree: Oaktree, tmp_path: Path) -> None:
-    seen: list[oaktreemodel.Progress] = []
-    made = client.storage_objects.upload(
-        DATA, parent="c", name="a//b", metadata={"k": "v"}, progress=seen.append
-    )
-    assert (made.name, made.size_bytes) == ("a//b", len(DATA))
-    assert large.objects == {"a//b": DATA}
-    commit = oaktree.only_call("CommitStorageObject").request
-    assert (dict(commit.metadata), len(commit.segments)) == ({"k": "v"}, 4)
-    assert max(one.sent_bytes for one in seen) == len(DATA)
-    streamed = oaktree.calls.get("UploadStorageObject", [])
-    assert len(streamed) == (0 if large.web else 4)
-
-
-def test_a_large_object_goes_on(client: Any, large: Container, oaktree: Oaktree) -> None:
-    large.segments = {
-        ".oaktree/segments/00000000": DATA[:300_000],
-        ".oaktree/segments/00000002": b"x" * 300_000,
-    }
-    client.storage_objects.upload(DATA, parent="c", name="n")
-    assert large.objects == {"n": DATA}
-    if large.web is None:
-        sent = [call.request.segment.index for call in oaktree.calls["UploadStorageObject"]]
-        assert sorted(sent) == [1, 2, 3]
-
-
-def test_a_large_object_that_is_there(client: Any, large: Container, oaktree: Oaktree) -> None:
-    large.objects = {"n": DATA}
-    assert client.storage_objects.upload(DATA, parent="c", name="n").size_bytes == len(DATA)
-    assert "CommitStorageObject" not in oaktree.calls
-    with pytest.raises(oaktreemodel.AlreadyExists):
-        client.storage_objects.upload(DATA, parent="c", name="n", only_if_absent=True)
-
-
-def test_a_large_object_with_another_hash(client: Any, large: Container, oaktree: Oaktree) -> None:
-    with pytest.raises(ValueError, match="sha256"):
-        client.storage_objects.upload(DATA, parent="c", name="n", sha256="0" * 64)
-    assert "CommitStorageObject" not in oaktree.calls
-
-
-def test_large_files_of_a_directory(
-    client: Any, directories: Directories, large: Container, source: Path
-) -> None:
-    (source / "big").write_bytes(DATA)
-    for _ in range(2):
-        result = directories.upload_directory(client, source, "c")
-        assert result.failed == []
-        assert large.objects == FILES | {"big": DATA}
-    assert (result.sent, result.skipped) == (0, len(FILES) + 1)
-
-
-@pytest.mark.parametrize("answered", [0, 401, 404])
-def test_a_large_object_is_fetched_with_a_ticket(
-    client: Any,
-    stored: Container,
-    oaktree: Oaktree,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    answered: int,
-) -> None:
-    monkeypatch.setattr(_download, "SIGN_FROM_BYTES", 1000)
-    stored.objects = {"a/../b": DATA}
-    if stored.web is not None and answered:
-        stored.web.statuses = [answered]
-    client.storage_objects.download("a/../b", tmp_path / "file", parent="c")
-    assert (tmp_path / "file").read_bytes() == DATA
-    calls = oaktree.calls["DownloadStorageObject"]
-    assert len(calls) == (2 if stored.web is not None and answered else 1)
-    if stored.web is not None:
-        assert [path for _, path, _ in stored.web.seen] == ["/c/a/%2E%2E/b?signed=1"]
-
-
-# Names that others chose.
-
-EVIL = [
-    "../out",
-    "a/../../out",
-    "/out",
-    "./out",
-    "a//out",
-    "a/./out",
-    "nul\0out",
-    "link/out",
-    "outlink",
-    "a/z/out",
-]
-
-
-def test_nothing_is_written_outside(
-    client: Any, directories: Directories, stored: Container, tmp_path: Path
-) -> None:
-    target = laid_out(tmp_path / "target", {"a/z": b"file"})
-    outside = laid_out(tmp_path / "outside", {"kept": b"kept"})
-    (target / "link").symlink_to(outside)
-    (target / "outlink").symlink_to(outside / "kept")
-    (target / "inlink").symlink_to(target / "a")
-    good = {"good": b"1", "inlink/new": b"2"}
-    stored.objects = dict.fromkeys(EVIL, b"evil") | good
-    result = directories.download_directory(client, "c", "", target)
-    assert sorted(one.path for one in result.failed) == sorted(EVIL)
-    assert result.sent == 2
-    assert found(outside) == {"kept": b"kept"}
-    assert sorted(os.listdir(tmp_path)) == ["home", "outside", "target"]
-    assert (target / "a/new").read_bytes() == b"2"
-    assert (target / "a/z").read_bytes() == b"file"
-
-
-def test_folders_and_files_of_one_name(
-    client: Any, directories: Directories, container: Container, tmp_path: Path
-) -> None:
-    container.objects = {"a": b"1", "a/b": b"2", "empty/": b"", "full/": b"3"}
-    result = directories.download_directory(client, "c", "", tmp_path / "t", parallel=1)
-    assert [one.path for one in result.failed] == ["a/b", "full/"]
-    assert found(tmp_path / "t") == {"a": b"1"}
-    assert (tmp_path / "t" / "empty").is_dir()
-
-
-def test_a_folders_name_is_a_prefix(
-    client: Any, directories: Directories, container: Container, tmp_path: Path
-) -> None:
-    container.objects = {"photos/a": b"1"}
-    directories.download_directory(client, "c", "photos", tmp_path / "t")
-    assert found(tmp_path / "t") == {"a": b"1"}
-
-
-def test_other_bytes_than_listed(
-    client: Any, directories: Directories, oaktree: Oaktree, container: Container, tmp_path: Path
-) -> None:
-    container.objects = {"a": b"1"}
-
-    def lying(request: Any, context: Any) -> Iterator[Any]:
-        content = v1.DownloadContent(size_bytes=1, md5=md5(b"1"))
-        yield v1.DownloadStorageObjectResponse(storage_object=v1.StorageObject(), content=content)
-        yield v1.DownloadStorageObjectResponse(chunk=b"2")
-        finish = v1.DownloadFinish(sha256=sha256(b"1"))
-        yield v1.DownloadStorageObjectResponse(finish=finish)
-
-    oaktree.answer("DownloadStorageObject", lying)
-    result = directories.download_directory(client, "c", "", tmp_path / "t")
-    assert [type(one.error) for one in result.failed] == [oaktreemodel.DataLoss]
-    assert os.listdir(tmp_path / "t") == []
-
-
-@pytest.mark.parametrize("name", ["a:b", "C:/x", "a\\b", "aux", "con.txt", "dot.", "space ", "a?"])
-def test_names_that_windows_reads_otherwise(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match="Windows"):
-        Inside(str(tmp_path), is_windows=True).place(name)
-    Inside(str(tmp_path), is_windows=False).place(name)
-
-
-def test_names_that_differ_by_case_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_inside.Inside, "_ignores_case", lambda self: True)
-    inside = Inside(str(tmp_path))
-    inside.place("a/File")
-    inside.place("a/File")
-    with pytest.raises(ValueError, match="same file"):
-        inside.place("A/file")
 
 
 def test_files_come_in_the_order_of_their_bytes(source: Path) -> None:
