@@ -152,6 +152,11 @@ absl::StatusOr<std::shared_ptr<Content>> Spool(Content& content, std::optional<i
   }
 }
 
+absl::Status DigestDiffers(const std::string& kind) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the source's bytes do not have the ", kind, " that they were said to have"));
+}
+
 absl::Status FromErrno(const std::string& path) { return absl::ErrnoToStatus(errno, path); }
 
 }  // namespace oaktree::internal

@@ -60,6 +60,9 @@ absl::StatusOr<std::shared_ptr<Content>> Spool(Content& content, std::optional<i
 // The error of a source that has more or fewer bytes than it was said to have.
 absl::Status SizeDiffers(int64_t promised, int64_t found);
 
+// The error of a source whose bytes do not have the digest that they were said to have.
+absl::Status DigestDiffers(const std::string& kind);
+
 // The error of a call of the system, about a file.
 absl::Status FromErrno(const std::string& path);
 

@@ -1,5 +1,6 @@
 #include "oaktree/segments.h"
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
@@ -116,8 +117,8 @@ class Segments {
     auto sha256 = Hash(content_, 0, size_, EVP_sha256(), &sum_.is_stopped());
     if (!sha256.ok()) return sha256.status();
     const std::string& promised = request_.content().sha256();
-    if (!promised.empty() && promised != *sha256 && !sum_.is_stopped()) {
-      return BytesDiffer("the source's bytes do not have the SHA-256 that they were said to have");
+    if (!promised.empty() && !absl::EqualsIgnoreCase(promised, *sha256) && !sum_.is_stopped()) {
+      return DigestDiffers("SHA-256");
     }
     commit_.set_sha256(*std::move(sha256));
     return absl::OkStatus();

@@ -1,3 +1,5 @@
+#include <absl/strings/match.h>
+
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -99,7 +101,15 @@ class Uploading {
     auto& finish = *Part<v1::UploadFinish>(message, "finish");
     finish.set_sha256(sha256_.Take());
     finish.set_md5(md5_.Take());
+    const auto& about = *Part<v1::UploadContent>(request_, "content");
+    if (!Fits(about.sha256(), finish.sha256())) return DigestDiffers("SHA-256");
+    if (!Fits(about.md5(), finish.md5())) return DigestDiffers("MD5");
     return true;
+  }
+
+  // Whether it is what the caller promised, if he promised anything.
+  static bool Fits(const std::string& promised, const std::string& found) {
+    return promised.empty() || absl::EqualsIgnoreCase(promised, found);
   }
 
   absl::Status Send(Exchange& exchange, Trial::Outcome& outcome) {

@@ -214,6 +214,23 @@ TEST_F(Uploads, AreNotSentWhereTheBytesAreThere) {
   EXPECT_EQ(OnlyCall().Request<Request>().content().sha256(), Sha256(bytes));
 }
 
+TEST_F(Uploads, OfOtherBytesThanPromisedFail) {
+  for (const int64_t size : {int64_t{3}, 2 * kChunk}) {
+    Request request = Named("i");
+    request.mutable_content()->set_md5(Md5("other"));
+    const auto images = Client(fake_.address()).images();
+    EXPECT_TRUE(
+        absl::IsInvalidArgument(images.Upload(FromBytes(SomeBytes(size)), request).status()));
+    request.mutable_content()->set_md5("");
+    request.mutable_content()->set_sha256(Sha256("other"));
+    EXPECT_TRUE(
+        absl::IsInvalidArgument(images.Upload(FromBytes(SomeBytes(size)), request).status()));
+  }
+  for (const auto& call : fake_.Calls("UploadImage")) {
+    EXPECT_FALSE(Last<Request>(call).has_finish());
+  }
+}
+
 TEST_F(Uploads, TellTheirDigestWhereTheyMayBeThere) {
   v1::ListImagesResponse images;
   const std::string bytes = SomeBytes(kChunk + 1);
