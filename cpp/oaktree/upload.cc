@@ -132,7 +132,9 @@ class Uploading {
       }
       if (event == Exchange::Event::kWritten) progress_.sent_bytes = read_;
       if (is_skipped) progress_.sent_bytes = size_;
-      absl::Status stop = Tell();
+      // The first message goes to gRPC whether or not the server takes it; the next one does not.
+      const bool is_taken = event == Exchange::Event::kHeard || is_last || read_ > first_size_;
+      absl::Status stop = is_taken ? Tell() : absl::OkStatus();
       if (stop.ok() && event == Exchange::Event::kWritten && !is_last && !is_skipped) {
         const auto filled = Fill(*more_);
         if (filled.ok()) {

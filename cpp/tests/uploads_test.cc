@@ -133,10 +133,10 @@ TEST_F(Uploads, OfWhatIsNoFileFailBeforeAnyCall) {
 }
 
 TEST_F(Uploads, OfAFileThatChangesFail) {
-  Write(folder_ / "f", SomeBytes(2 * kChunk));
+  Write(folder_ / "f", SomeBytes(3 * kChunk));
   TransferOptions options;
   options.on_progress = [this](const Progress& progress) {
-    if (progress.sent_bytes == kChunk) std::ofstream(folder_ / "f", std::ios::app) << "more";
+    if (progress.sent_bytes == 2 * kChunk) std::ofstream(folder_ / "f", std::ios::app) << "more";
     return true;
   };
   const auto status = Upload(FromFile(folder_ / "f"), options).status();
@@ -160,14 +160,14 @@ TEST_F(Uploads, TellHowFarTheyAre) {
   std::vector<int64_t> told;
   options.on_progress = [&told](const Progress& progress) {
     EXPECT_EQ(progress.name, "i");
-    EXPECT_EQ(progress.total_bytes, 2 * kChunk);
+    EXPECT_EQ(progress.total_bytes, 3 * kChunk);
     told.push_back(progress.sent_bytes);
     return true;
   };
-  ASSERT_TRUE(Upload(FromBytes(SomeBytes(2 * kChunk)), options).ok());
+  ASSERT_TRUE(Upload(FromBytes(SomeBytes(3 * kChunk)), options).ok());
   EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
-  EXPECT_EQ(told.front(), kChunk);
-  EXPECT_EQ(told.back(), 2 * kChunk);
+  EXPECT_EQ(told.front(), 2 * kChunk);
+  EXPECT_EQ(told.back(), 3 * kChunk);
 }
 
 TEST_F(Uploads, EndWhenTheCallbackSaysSo) {
