@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -310,20 +309,6 @@ func TestACloudThatGivesOtherBytesIsNotBelieved(t *testing.T) {
 	straight(f, content, getFrom(there.URL+"/file"))
 	_, err := client.Images.Download(ctx, oaktree.Writer(io.Discard), wants("debian"))
 	failsAs(t, err, "BYTES_DIFFER")
-}
-
-func TestNamesInURLs(t *testing.T) {
-	for name, want := range map[string]string{
-		"plain-._~/09AZ": "plain-._~/09AZ",
-		"a/../b/./c/...": "a/%2E%2E/b/%2E/c/...",
-		"?#%+ \n//é&":    "%3F%23%25%2B%20%0A//%C3%A9%26",
-		"":               "",
-	} {
-		same(t, oaktree.Quoted(name), want)
-		request, err := http.NewRequest(http.MethodGet, "http://cloud/v1/"+oaktree.Quoted(name)+"?sig=1", nil)
-		fine(t, err)
-		same(t, strings.TrimSuffix(request.URL.RequestURI(), "?sig=1"), "/v1/"+want)
-	}
 }
 
 func TestACloudThatIsSilentIsGivenUp(t *testing.T) {
