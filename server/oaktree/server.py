@@ -43,6 +43,10 @@ OPTIONS = [
     ("grpc.max_concurrent_streams", 20_000),
     # Requests are small; one that is not gets an answer that says which field is too large.
     ("grpc.max_receive_message_length", 1024 * 1024),
+    # What may be on its way of one upload. Left to itself gRPC takes in many megabytes of each that
+    # nobody waits for, and small calls come after them.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 768 * 1024),
     # Whoever pings more often than any of our clients is cut off.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -53,7 +53,7 @@ _PROGRESS = b"\x3a"
 
 class _Wish:
     """What the event loop waits for until a thread brings it about. The thread wakes the loop only
-    if it waits: to wake it for every chunk would cost a transfer a tenth of its time."""
+    if it waits, and not for every chunk."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
