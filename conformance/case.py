@@ -16,7 +16,7 @@ OUTCOME = {"result", "items", "has", "lacks", "count", "told", "error", "refused
 # Each kind of step by the key that begins it, with what else it may hold.
 STEPS: dict[str, set[str]] = {
     "call": {"at", "request", "timeout", "take", "states", "failures", "times", "requests"}
-    | {"start", "source", "target", "progress"}
+    | {"start", "settles", "source", "target", "progress"}
     | OUTCOME,
     "hear": {"item"},
     "ended": OUTCOME,

@@ -148,6 +148,16 @@ class Run:
     # Calls.
 
     def _do_call(self, step: dict[str, Any]) -> None:
+        end = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._call(step)
+            except Failed:
+                if not step.get("settles") or time.monotonic() > end:
+                    raise
+            time.sleep(0.1)
+
+    def _call(self, step: dict[str, Any]) -> None:
         before = self._count(step)
         calls = [self._begin(step) for _ in range(int(step.get("times", 1)))]
         if "start" in step:
