@@ -120,7 +120,7 @@ CASES: list[tuple[str, str, str, str, str | None, str]] = [
         "returns (stream ListWidgetsResponse)",
         "returns (ListWidgetsResponse)",
         "rpc ListWidgets(",
-        "ListWidgets: List, Wait, Watch, Upload, Download answer with a stream, and nothing else does",
+        "ListWidgets: List, Wait, Watch, Upload, Download answer with a stream, and nothing",
     ),
     (
         "streams",
@@ -128,7 +128,7 @@ CASES: list[tuple[str, str, str, str, str | None, str]] = [
         "returns (GetWidgetResponse)",
         "returns (stream GetWidgetResponse)",
         "rpc GetWidget(",
-        "GetWidget: List, Wait, Watch, Upload, Download answer with a stream, and nothing else does",
+        "GetWidget: List, Wait, Watch, Upload, Download answer with a stream, and nothing",
     ),
     (
         "streams",
