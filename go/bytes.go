@@ -73,6 +73,11 @@ func (d digests) finish() *pb.UploadFinish {
 	return &pb.UploadFinish{Sha256: hexOf(d.sha256), Md5: hexOf(d.md5)}
 }
 
+// foretell says them before the bytes come, so that what is there already is not sent again.
+func (d digests) foretell(content *pb.UploadContent) {
+	content.Sha256, content.Md5 = hexOf(d.sha256), hexOf(d.md5)
+}
+
 // check compares them with what was said beforehand.
 func (d digests) check(promised *pb.UploadContent) error {
 	for _, one := range []struct{ name, promised, is string }{

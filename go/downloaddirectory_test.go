@@ -102,3 +102,30 @@ func TestWrongBytesBecomeNoFileOfADirectory(t *testing.T) {
 		}
 	}
 }
+
+// A ticket for a whole container has no prefix, and is for several objects all the same.
+func TestAWholeContainerGoesStraight(t *testing.T) {
+	ctx, s, client := withStore(t)
+	there := s.straightTo(t)
+	_, err := oaktree.UploadDirectory(ctx, client.Scope, tree(t, files()), "c", oaktree.UploadDirectoryOptions{})
+	fine(t, err)
+	same(t, len(s.sent), 0)
+	are(t, s.all(), files())
+	for name, content := range s.all() {
+		s.objects[name] = content
+	}
+	folder := t.TempDir()
+	_, err = oaktree.DownloadDirectory(ctx, client.Scope, "c", folder, oaktree.DownloadDirectoryOptions{})
+	fine(t, err)
+	are(t, contents(t, folder), files())
+	same(t, s.signs, 2)
+	gets := 0
+	for _, asked := range there.requests() {
+		if strings.HasPrefix(asked, "GET /c/") {
+			gets++
+		}
+	}
+	if gets < len(files()) {
+		t.Fatal(there.requests())
+	}
+}

@@ -66,7 +66,8 @@ func WithHTTPClient(client *http.Client) Option {
 // ticket is for several.
 func (p *place) newHTTPRequest(ctx context.Context, ticket *pb.Ticket, shown *token, name string) (*http.Request, error) {
 	where := ticket.GetUrl()
-	if ticket.GetPrefix() != "" || ticket.GetUrlEnd() != "" {
+	// Not by the prefix, which is empty where a ticket is for a whole container.
+	if ticket.GetUrlEnd() != "" {
 		where += quoted(name) + ticket.GetUrlEnd()
 	}
 	// Errors of parsing hold what they could not parse, and a ticket is a secret.

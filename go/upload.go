@@ -213,6 +213,10 @@ func (u *uploading[Q, A, P]) send(ctx context.Context, stream grpc.BidiStreaming
 			if err := u.check(sums); err != nil {
 				return err
 			}
+			if isFirst {
+				// Of what is in one message all is known beforehand.
+				sums.foretell(next.GetContent())
+			}
 			return u.end(stream, next, sums.finish())
 		}
 		if err := u.put(stream, next); err != nil {

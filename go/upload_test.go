@@ -37,7 +37,9 @@ func TestASmallUploadIsOneMessage(t *testing.T) {
 		seen := f.onlyCall("UploadImage")
 		asked := seen.request.(*pb.UploadImageRequest)
 		same(t, asked.GetName(), "debian")
-		same(t, asked.GetContent(), &pb.UploadContent{SizeBytes: proto.Int64(int64(len(content))), PromisesMd5: true})
+		same(t, asked.GetContent(), &pb.UploadContent{
+			SizeBytes: proto.Int64(int64(len(content))), Sha256: sha256Of(content), Md5: md5Of(content), PromisesMd5: true,
+		})
 		if asked.GetRequestId() == "" || strings.Join(seen.metadata.Get("oaktree-request-id"), " ") != "new" {
 			t.Fatal(asked, seen.metadata)
 		}

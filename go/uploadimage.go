@@ -10,21 +10,25 @@ import (
 
 // foretell says the digests of an image that may be there already, so that it is not sent again. They
 // take a reading more: only what can be read again is read so, and only where an image of the same name
-// and size is there.
+// and size is there. What goes in one message says them in any case.
 func foretell(ctx context.Context, at *place, asked proto.Message, from *content) error {
 	image, ok := asked.(*pb.UploadImageRequest)
-	if !ok || !from.isRepeatable || image.GetAllowDuplicates() || image.GetContent().GetSha256() != "" || !mayBeThere(ctx, at, image) {
+	if !ok || from.size <= chunkBytes || !from.isRepeatable || image.GetAllowDuplicates() ||
+		image.GetContent().GetSha256() != "" || !mayBeThere(ctx, at, image) {
 		return nil
 	}
 	sums := newDigests()
-	if err := from.section(0, from.size).hashed(ctx, sums); err != nil {
-		return err
+	err := from.hashed(ctx, sums)
+	if err == nil {
+		err = from.unchanged()
 	}
-	if err := sums.check(image.GetContent()); err != nil {
-		return err
+	if err == nil {
+		err = sums.check(image.GetContent())
 	}
-	image.Content.Sha256, image.Content.Md5 = hexOf(sums.sha256), hexOf(sums.md5)
-	return nil
+	if err == nil {
+		sums.foretell(image.GetContent())
+	}
+	return err
 }
 
 func mayBeThere(ctx context.Context, at *place, image *pb.UploadImageRequest) bool {
