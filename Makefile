@@ -31,6 +31,8 @@ GENERATORS := buf.yaml buf.gen.yaml python/hatch_build.py tools/protoc-gen-grpc_
 
 REPORTS := .tools/reports
 PYTEST = mkdir -p $(REPORTS) && python -m pytest --junitxml=$(REPORTS)/$@.xml
+# For tests that wait for the most part, each file's one after another.
+BY_TWO := --numprocesses 2 --dist loadfile
 
 TESTS := test-tools test-plugin test-python test-server test-go test-cpp conformance
 CHECKS := lint lint-go lint-cpp breaking checkgenerate $(TESTS)
@@ -117,10 +119,10 @@ test-plugin: $(READY) ## Test protoc-gen-oaktree
 	$(PYTEST) tools/protoc-gen-oaktree/tests
 
 test-python: $(GENERATED) ## Test the Python client
-	$(PYTEST) python/tests
+	$(PYTEST) $(BY_TWO) python/tests
 
 test-server: $(GENERATED) ## Test the server on the embedded clouds
-	$(PYTEST) server/tests
+	$(PYTEST) $(BY_TWO) server/tests
 
 test-go: $(GENERATED) ## Test the Go client
 	mkdir -p $(REPORTS)
