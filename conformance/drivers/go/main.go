@@ -118,16 +118,18 @@ func (c command) call(client *oaktree.Client, tell teller) {
 		tell("broken", err.Error())
 		return
 	}
-	ctx, leave := context.WithCancel(context.Background())
-	defer leave()
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(c.Timeout*float64(time.Second)))
-		defer cancel()
-	}
+	ctx := context.Background()
 	var told func(oaktree.Progress)
 	if c.Progress {
-		told = c.progress(tell, leave)
+		// Of what has none it is the client that has to end what is left.
+		left, leave := context.WithCancel(ctx)
+		defer leave()
+		ctx, told = left, c.progress(tell, leave)
+	}
+	if c.Timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout*float64(time.Second)))
+		defer cancel()
+		ctx = limited
 	}
 	if c.Collection == "" {
 		result, err := c.directory(ctx, scope, told)
