@@ -93,6 +93,8 @@ async def test_all_who_wait_learn_it_from_one_request(running: Running, demo: De
     async with oaktreemodel.aio.connect(running.address) as client:
         cloud = client.cloud("modern", region="east")
         volume = (await cloud.volumes.create(name="shared", size_gib=1)).id
+        # Else the cloud would finish it by itself, before all wait on a slow machine.
+        await cloud.volumes.wait(volume, timeout=60)
         demo.alter("modern", "east", "volumes", volume, status="creating")
         started = [asyncio.Event() for _ in range(50)]
 
