@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 import grpc
 import requests
 from oaktreemodel.v1.error_pb2 import Reason
-from oaktreemodel.v1.transfer_pb2 import UploadProgress
+from oaktreemodel.v1.transfer_pb2 import UploadContent, UploadFinish, UploadProgress
 
+from oaktree import wire
 from oaktree.errors import Refused, invalid
 from oaktree.permit import Permit
 from oaktree.place import Place
@@ -34,6 +35,8 @@ AHEAD = 2
 SILENCE_SECONDS = 120.0
 # How often an upload tells how far it is.
 TELLING_SECONDS = 0.2
+# Of every Upload's response; the plugin's common-numbers.
+_PROGRESS = 7
 
 
 def bytes_differ(message: str) -> Refused:
@@ -44,11 +47,20 @@ def bytes_differ(message: str) -> Refused:
 def progress(sent_bytes: int, is_skipped: bool = False) -> bytes:
     """How far an upload is, as it stands in any Upload's response."""
     told = UploadProgress(sent_bytes=sent_bytes, is_skipped=is_skipped)
-    return _PROGRESS + bytes([told.ByteSize()]) + told.SerializeToString()
+    return wire.field(_PROGRESS, told.SerializeToString())
 
 
-# Field 7, length-delimited; see rules_fields.py of the plugin.
-_PROGRESS = b"\x3a"
+def check_sha256(came: str, finish: UploadFinish, content: UploadContent) -> None:
+    """DATA_LOSS if what came, by its SHA-256, is not what was said to come, at the end of the
+    upload or before it. INVALID_ARGUMENT if the end does not say it."""
+    if not finish.sha256:
+        raise invalid("finish.sha256", "is missing and is needed")
+    for where, said in (("finish", finish.sha256), ("content", content.sha256)):
+        if said and said.lower() != came:
+            raise bytes_differ(
+                f"the bytes that arrived have the SHA-256 {came}, and {where}.sha256 is {said}; "
+                "nothing of them was kept"
+            )
 
 
 class _Wish:
@@ -81,9 +93,9 @@ class _Wish:
 class Incoming:
     """The bytes of an upload: from the requests of its stream to the body of one HTTP request.
 
-    It is that body, too: requests takes its length and iterates over it, in a thread. Of no bytes
-    at all it is none: then `finished` and `check` are all there is to do. The constructor raises
-    INVALID_ARGUMENT if the request does not say how many bytes there are.
+    It is that body, too: requests takes its length and iterates over it, in a thread. One of no
+    bytes it would send without a length: iterate over it instead, and send nothing. The constructor
+    raises INVALID_ARGUMENT if the request does not say how many bytes there are.
     """
 
     def __init__(self, first: Any, more: AsyncIterator[Any] | None) -> None:
@@ -123,14 +135,6 @@ class Incoming:
     @property
     def finish(self) -> Any:
         """How the client ended it; None if it has not."""
-        return self._finish
-
-    async def finished(self) -> Any:
-        """How the client ends it, once it does. INVALID_ARGUMENT if it sends bytes, of which none
-        may have been asked for."""
-        while (chunk := await self._receive()) is not None:
-            if chunk:
-                raise invalid("chunk", "bytes were sent after they had been sent by a ticket")
         return self._finish
 
     async def _receive(self, silence: float | None = SILENCE_SECONDS) -> bytes | None:
@@ -230,21 +234,9 @@ class Incoming:
 
     def check(self) -> None:
         """Whether what came is what was sent."""
-        sent = self._finish.sha256.lower()
-        if not sent:
-            raise invalid("finish.sha256", "is missing and is needed")
-        if not self.md5:
+        if self._finish.sha256 and not self.md5:
             raise invalid("finish.md5", "is missing, and content.promises_md5 says that it comes")
-        came = self.sha256.hexdigest()
-        for said, where in (
-            (sent, "finish.sha256"),
-            (self.content.sha256.lower(), "content.sha256"),
-        ):
-            if said and said != came:
-                raise bytes_differ(
-                    f"the bytes that arrived have the SHA-256 {came}, and {where} is "
-                    f"{said}; nothing of them was kept"
-                )
+        check_sha256(self.sha256.hexdigest(), self._finish, self.content)
 
     @property
     def md5(self) -> str:

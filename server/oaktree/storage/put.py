@@ -22,7 +22,7 @@ from oaktree.storage import clearing, headers, segments
 from oaktree.storage.homes import Homes
 from oaktree.storage.segments import Upload
 from oaktree.swift import Info
-from oaktree.transfer import Incoming, bytes_differ
+from oaktree.transfer import Incoming, bytes_differ, check_sha256
 from oaktree.translate import translate
 
 
@@ -64,7 +64,7 @@ class Put:
         if len(chunk) != self._size:
             raise invalid("content.size_bytes", f"says {self._size}, and {len(chunk)} were sent")
         sha256 = hashlib.sha256(chunk).hexdigest()
-        check_sha256(sha256, self._request.finish.sha256, content.sha256)
+        check_sha256(sha256, self._request.finish, content)
         if not self._is_segment:
             self._headers[swiftmeta.SHA256] = sha256
         md5 = hashlib.md5(chunk, usedforsecurity=False).hexdigest()
@@ -236,15 +236,3 @@ def _upload(request: UploadStorageObjectRequest, info: Info) -> Upload:
             f"is {request.content.size_bytes}, and this segment has {upload.length(part.index)}",
         )
     return upload
-
-
-def check_sha256(came: str, *said: str) -> None:
-    """DATA_LOSS if what came is not what was said to come."""
-    if not said[0]:
-        raise invalid("finish.sha256", "is missing and is needed")
-    for one in said:
-        if one and one.lower() != came:
-            raise bytes_differ(
-                f"the bytes that arrived have the SHA-256 {came}, not {one}; nothing of them was "
-                "kept"
-            )
