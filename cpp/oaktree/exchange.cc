@@ -2,6 +2,9 @@
 
 #include <absl/time/clock.h>
 
+#include <chrono>
+#include <utility>
+
 namespace oaktree::internal {
 
 Exchange::Exchange(absl::Duration timeout) {
@@ -45,22 +48,38 @@ void Exchange::Write(const Message& message, bool is_last) {
 
 Exchange::Event Exchange::Next() {
   while (!is_over_) {
-    if (!is_reading_) {
-      is_reading_ = true;
-      call_->Read(response_, &is_reading_);
-    }
+    Listen();
     void* tag;
     const bool ok = Await(tag);
-    *static_cast<bool*>(tag) = false;
-    if (tag == &is_writing_) {
-      // What cannot be written any more is told by the end of what is read.
-      if (ok) return Event::kWritten;
-    } else if (ok) {
-      return Event::kHeard;
-    } else {
-      is_over_ = true;
-    }
+    if (const auto event = Heed(tag, ok)) return *event;
   }
+  return Event::kEnd;
+}
+
+std::optional<Exchange::Event> Exchange::Poll() {
+  if (is_over_) return Event::kEnd;
+  Listen();
+  void* tag;
+  bool ok = false;
+  const auto got = queue_.AsyncNext(&tag, &ok, std::chrono::system_clock::now());
+  if (got != grpc::CompletionQueue::GOT_EVENT) return std::nullopt;
+  return Heed(tag, ok);
+}
+
+void Exchange::Listen() {
+  if (std::exchange(is_reading_, true)) return;
+  call_->Read(response_, &is_reading_);
+}
+
+std::optional<Exchange::Event> Exchange::Heed(void* tag, bool ok) {
+  *static_cast<bool*>(tag) = false;
+  if (tag == &is_writing_) {
+    // What cannot be written any more is told by the end of what is read.
+    if (ok) return Event::kWritten;
+    return std::nullopt;
+  }
+  if (ok) return Event::kHeard;
+  is_over_ = true;
   return Event::kEnd;
 }
 

@@ -7,6 +7,7 @@
 #include <grpcpp/completion_queue.h>
 
 #include <memory>
+#include <optional>
 
 #include "oaktree/place.h"
 
@@ -35,11 +36,18 @@ class Exchange final {
   // Waits: for a response, for the last message to be gone, or for the end of the call, which
   // Finish() tells of. A message may be written only after the one before is gone.
   Event Next();
+  // The same without waiting; nothing if nothing has happened.
+  std::optional<Event> Poll();
   void Write(const Message& message, bool is_last);
   grpc::Status Finish();
 
  private:
   using Call = grpc::ClientAsyncReaderWriter<Message, Message>;
+
+  // Has what comes next be read.
+  void Listen();
+  // What the end of an operation comes to; nothing where that is told by another.
+  std::optional<Event> Heed(void* tag, bool ok);
 
   // Waits for an operation; true with its tag if it succeeded.
   bool Await(void*& tag);
