@@ -25,15 +25,6 @@ struct Scheme {
 };
 constexpr Scheme kSchemes[] = {{"http://", "80", false}, {"https://", "443", true}};
 
-bool IsLocal(const std::string& host) {
-  // Not what ends so: some systems ask a name server for that.
-  if (host == "localhost") return true;
-  in_addr v4;
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6;
-  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 // Cuts the host off; what is left is empty or begins with a colon.
 absl::optional<std::string> TakeHost(std::string& rest) {
   const bool is_bracketed = absl::StartsWith(rest, "[");
@@ -52,6 +43,15 @@ std::string Escape(absl::string_view socket) {
 }
 
 }  // namespace
+
+bool IsLocal(const std::string& host) {
+  // Not what ends so: some systems ask a name server for that.
+  if (host == "localhost") return true;
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6;
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
 
 absl::StatusOr<Endpoint> ParseAddress(const std::string& address) {
   const auto refuse = [&address](const char* why) {

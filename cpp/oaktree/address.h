@@ -25,6 +25,9 @@ struct Endpoint {
 // else. TLS unless the address is local or begins with http://.
 absl::StatusOr<Endpoint> ParseAddress(const std::string& address);
 
+// Whether a host's name or address, in lower case, is of this machine.
+bool IsLocal(const std::string& host);
+
 // Whether both lead to the same oaktree, however they are written.
 bool IsSame(const Endpoint& one, const Endpoint& other);
 

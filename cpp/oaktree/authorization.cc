@@ -40,6 +40,11 @@ absl::Status Authorization::AddTo(grpc::ClientContext& context, absl::Duration t
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> Authorization::Token(absl::Duration timeout) {
+  if (absl::Status failed = Take(timeout, nullptr); !failed.ok()) return failed;
+  return token_;
+}
+
 bool Authorization::Renew(absl::Status& error, absl::Duration timeout) {
   if (!absl::IsUnauthenticated(error) || Error(error).reason != "UNAUTHENTICATED") return false;
   if (!is_needed_) return false;

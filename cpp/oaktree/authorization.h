@@ -2,6 +2,7 @@
 #define OAKTREE_AUTHORIZATION_H_
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/time/time.h>
 #include <grpcpp/client_context.h>
 
@@ -25,6 +26,9 @@ class Authorization {
   // Another than the newest, where that is known to be refused.
   absl::Status AddTo(grpc::ClientContext& context, absl::Duration timeout,
                      bool is_newest_refused = false);
+
+  // The newest token, which may have to be waited for; empty if none is sent.
+  absl::StatusOr<std::string> Token(absl::Duration timeout);
 
   // Whether the call is to be made again: its token was refused, and there is another. Once, until
   // a token is accepted. Where that fails, the error becomes what is to be told.

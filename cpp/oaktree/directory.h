@@ -56,6 +56,8 @@ struct DirectoryOptions : CallOptions {
   bool dry_run = false;
   // Which files and directories to leave out, in the words of .gitignore.
   std::vector<std::string> ignore;
+  // As in TransferOptions.
+  bool through_oaktree = false;
   // How many files move at a time.
   int parallel = 10;
   // Told how far all of it is; false ends it.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "oaktree/attempt.h"
@@ -13,6 +14,7 @@
 #include "oaktree/failures.h"
 #include "oaktree/fields.h"
 #include "oaktree/sink.h"
+#include "oaktree/ticket.h"
 #include "oaktree/transfer.h"
 #include "oaktree/trial.h"
 #include "oaktreemodel/v1/transfer.pb.h"
@@ -21,6 +23,9 @@ namespace oaktree::internal {
 namespace {
 
 namespace v1 = oaktreemodel::v1;
+
+// How often bytes come straight from the cloud that break off.
+constexpr int kMostBroken = 6;
 
 // What of the whole is known, and what it must come to: the digest that was noted by who had the
 // bytes in hand, else the one that is harder to meet by chance.
@@ -39,14 +44,19 @@ Known WhatIsKnown(const v1::DownloadContent& content) {
 class Downloading {
  public:
   Downloading(const Place& place, const char* path, Sink& sink, Message& request, Message& response,
-              const TransferOptions& options)
+              const TransferOptions& options, const Signer& sign)
       : connection_(*place.connection),
         path_(path),
         sink_(sink),
         request_(request),
         response_(response),
         on_progress_(options.on_progress),
+        sign_(sign),
         asked_(*Part<v1::DownloadPart>(request, "part")),
+        // Without a digest nothing would say that the right bytes came, and there is one of the
+        // whole only.
+        goes_straight_(!options.through_oaktree && asked_.offset_bytes() == 0 &&
+                       !asked_.has_length_bytes()),
         heard_(response.New()),
         trial_(place, path, options) {
     progress_.name = Text(request, "name_or_id");
@@ -58,15 +68,35 @@ class Downloading {
 
  private:
   Trial::Outcome Try(absl::Duration left) {
+    const int64_t before = received_;
+    Trial::Outcome outcome = Ask(left);
+    while (outcome.status.ok() && ticket_) {
+      const auto reply = Fetch();
+      outcome.has_gained = received_ > before;
+      outcome.is_final = true;
+      if (!reply.own.ok()) {
+        outcome.status = reply.own;
+      } else if (!reply.barred) {
+        outcome.status = Check();
+        ticket_.reset();
+      } else {
+        outcome = Ask(trial_.Left());
+      }
+    }
+    outcome.has_gained = received_ > before;
+    return outcome;
+  }
+
+  // Asks oaktree, which gives the bytes or a ticket.
+  Trial::Outcome Ask(absl::Duration left) {
     Trial::Outcome outcome;
+    ticket_.reset();
     GoOn();
     Attempt attempt(left);
     outcome.status = trial_.Enter(attempt.context());
     if (!outcome.status.ok()) return outcome;
-    const int64_t before = received_;
     outcome.status = Receive(attempt, outcome);
     trial_.Leave();
-    outcome.has_gained = received_ > before;
     // Only the end of the stream was lost, and the cloud's own digest tells as well what they are.
     if (absl::IsUnavailable(outcome.status) && whole_ && expected_ == received_) {
       return {Check(), true, true, /*is_final=*/true};
@@ -80,6 +110,8 @@ class Downloading {
   void GoOn() {
     auto* part = Part<v1::DownloadPart>(request_, "part");
     *part = asked_;
+    Clear(request_, "accepts_ticket");
+    if (goes_straight_) SetFlag(request_, "accepts_ticket");
     if (received_ == 0) return;
     part->set_offset_bytes(asked_.offset_bytes() + received_);
     if (asked_.has_length_bytes()) part->set_length_bytes(asked_.length_bytes() - received_);
@@ -99,6 +131,8 @@ class Downloading {
         outcome.is_final = true;
         return status;
       }
+      // What would follow is not wanted.
+      if (ticket_) return absl::OkStatus();
     }
     absl::Status status = FromCall(attempt.Finish(), connection_.endpoint, "");
     if (!status.ok()) return status;
@@ -110,6 +144,8 @@ class Downloading {
     if (Has(*heard_, "content")) {
       absl::Status status = Begin(*Part<v1::DownloadContent>(*heard_, "content"));
       if (!status.ok()) return status;
+      FindTicket();
+      if (ticket_) return absl::OkStatus();
     }
     std::string scratch;
     const auto* field = heard_->GetDescriptor()->FindFieldByName("chunk");
@@ -117,10 +153,7 @@ class Downloading {
         heard_->GetReflection()->GetStringReference(*heard_, field, &scratch);
     if (!chunk.empty()) {
       sent_.Add(chunk);
-      if (whole_) whole_->Add(chunk);
-      if (absl::Status status = sink_.Write(chunk); !status.ok()) return status;
-      received_ += static_cast<int64_t>(chunk.size());
-      progress_.sent_bytes = received_;
+      if (absl::Status status = Keep(chunk); !status.ok()) return status;
     }
     if (Has(*heard_, "finish")) {
       is_finished = true;
@@ -128,9 +161,60 @@ class Downloading {
         return BytesDiffer("what arrived is not what the server sent");
       }
     }
+    return Tell();
+  }
+
+  absl::Status Keep(std::string_view chunk) {
+    if (whole_) whole_->Add(chunk);
+    if (absl::Status status = sink_.Write(chunk); !status.ok()) return status;
+    received_ += static_cast<int64_t>(chunk.size());
+    progress_.sent_bytes = received_;
+    return absl::OkStatus();
+  }
+
+  absl::Status Tell() const {
     if (!on_progress_ || on_progress_(progress_)) return absl::OkStatus();
     return absl::CancelledError("the download was cancelled");
   }
+
+  // Whether what follows comes straight from the cloud.
+  void FindTicket() {
+    if (Has(*heard_, "ticket")) {
+      ticket_ = *Part<v1::Ticket>(*heard_, "ticket");
+    } else if (sign_ && goes_straight_ && whole_ && expected_ &&
+               *expected_ - received_ >= kStraightSize) {
+      ticket_ = sign_(trial_.Left());
+    }
+  }
+
+  // Gets what has not come yet by the ticket.
+  Reply Fetch() {
+    const v1::Ticket ticket = *ticket_;
+    Reply reply;
+    const int64_t before = received_;
+    if (!whole_) {
+      reply.barred = {"nothing says what the bytes are"};
+    } else if (received_ != expected_) {
+      Stretch of{sign_ ? content_.etag() : "", received_, expected_};
+      reply = GetByTicket(trial_, connection_, ticket, Text(request_, "name_or_id"), of,
+                          [this](std::string_view chunk) {
+                            if (expected_ && received_ + Size(chunk) > *expected_) {
+                              return BytesDiffer("more bytes arrived than there are");
+                            }
+                            absl::Status kept = Keep(chunk);
+                            return kept.ok() ? Tell() : kept;
+                          });
+    }
+    const bool is_short = expected_ && received_ < *expected_;
+    if (reply.own.ok() && !reply.barred && is_short) {
+      reply.barred = {"the cloud sent too few bytes"};
+    }
+    // What has brought some bytes is asked for once more, and given up after a while.
+    goes_straight_ = received_ > before && ++broken_ < kMostBroken;
+    return reply;
+  }
+
+  static int64_t Size(std::string_view chunk) { return static_cast<int64_t>(chunk.size()); }
 
   absl::Status Begin(const v1::DownloadContent& content) {
     if (received_ > 0) {
@@ -139,6 +223,7 @@ class Downloading {
     }
     response_.CopyFrom(*heard_);
     Clear(response_, "chunk");
+    Clear(response_, "ticket");
     content_ = content;
     if (content.has_size_bytes()) {
       expected_ = std::max(int64_t{0}, content.size_bytes() - asked_.offset_bytes());
@@ -170,7 +255,12 @@ class Downloading {
   Message& request_;
   Message& response_;
   const OnProgress on_progress_;
+  const Signer& sign_;
   const v1::DownloadPart asked_;
+  bool goes_straight_;
+  // How often bytes that came straight broke off.
+  int broken_ = 0;
+  std::optional<v1::Ticket> ticket_;
   const std::unique_ptr<Message> heard_;
   Trial trial_;
   Progress progress_;
@@ -188,13 +278,12 @@ class Downloading {
 }  // namespace
 
 absl::Status Download(const Place& place, const char* path, const Target& target, Message& request,
-                      Message& response, const TransferOptions& options) {
+                      Message& response, const TransferOptions& options, const Signer& sign) {
   if (absl::Status refused = Prepare(place, request); !refused.ok()) return refused;
-  Clear(request, "accepts_ticket");
   Sink& sink = target.sink();
   if (absl::Status refused = sink.Open(); !refused.ok()) return refused;
   absl::Cleanup abandon = [&sink] { sink.Abandon(); };
-  absl::Status status = Downloading(place, path, sink, request, response, options).Run();
+  absl::Status status = Downloading(place, path, sink, request, response, options, sign).Run();
   if (!status.ok()) return status;
   std::move(abandon).Cancel();
   return sink.Commit();

@@ -5,12 +5,18 @@
 #include <set>
 #include <utility>
 
+#include "oaktree/digest.h"
 #include "oaktree/directory.h"
+#include "oaktree/download_object.h"
 #include "oaktree/ignored.h"
 #include "oaktree/inside.h"
 #include "oaktree/lanes.h"
+#include "oaktree/signed.h"
+#include "oaktree/sink.h"
 #include "oaktree/tally.h"
 #include "oaktree/target.h"
+#include "oaktree/ticket.h"
+#include "oaktree/transfer.h"
 #include "oaktree/v1/scope.h"
 #include "oaktree/v1/storage_object.h"
 
@@ -22,16 +28,19 @@ constexpr size_t kMd5Digits = 32;
 
 class DirectoryDownload {
  public:
-  DirectoryDownload(StorageObjects objects, std::string container, std::string prefix,
+  DirectoryDownload(std::shared_ptr<const Place> place, std::string container, std::string prefix,
                     Inside inside, const DirectoryOptions& options)
-      : objects_(std::move(objects)),
+      : place_(std::move(place)),
+        way_(place_, {}, container, prefix, /*is_upload=*/false),
         container_(std::move(container)),
         prefix_(std::move(prefix)),
         inside_(std::move(inside)),
         options_(options),
         deadline_(absl::Now() + options.timeout.value_or(absl::InfiniteDuration())),
         tally_(options.on_step),
-        ignored_(options.ignore) {}
+        ignored_(options.ignore) {
+    if (options.through_oaktree) way_.Shut();
+  }
 
   absl::StatusOr<DirectoryResult> Run() {
     absl::Status status = List();
@@ -70,7 +79,7 @@ class DirectoryDownload {
     request.set_parent(container_);
     request.set_prefix(prefix_);
     std::set<std::string> paths;
-    for (const auto& one : objects_.List(request, Left())) {
+    for (const auto& one : StorageObjects(place_).List(request, Left())) {
       if (!one.ok()) return one.status();
       std::string path = PathOf(one->name());
       if (path.empty() || ignored_.Has(path)) continue;
@@ -119,18 +128,52 @@ class DirectoryDownload {
     const Thing& one = things_[number];
     auto file = inside_.File(one.path);
     if (!file.ok()) return file.status();
-    v1::DownloadStorageObjectRequest request;
-    request.set_parent(container_);
-    request.set_name_or_id(one.name);
     TransferOptions options(Left());
+    options.through_oaktree = options_.through_oaktree;
     options.on_progress = [told = sum_->Of(number), &one](Progress progress) {
       progress.name = one.path;
       return told(progress);
     };
-    return objects_.Download(request, *std::move(file), std::move(options)).status();
+    if (!one.md5.empty()) {
+      const auto is_there =
+          way_.Use(Left(), [&](Trial& trial, Connection& connection, const v1::Ticket& ticket) {
+            return Get(trial, connection, ticket, one, file->sink(), options.on_progress);
+          });
+      if (!is_there.ok()) return is_there.status();
+      if (*is_there) return file->sink().Commit();
+    }
+    v1::DownloadStorageObjectRequest request;
+    request.set_parent(container_);
+    request.set_name_or_id(one.name);
+    v1::DownloadStorageObjectResponse response;
+    // Of what is in segments the list tells no digest; but it may have been noted.
+    return Download(*place_, kDownloadObject, *file, request, response, options,
+                    [this](absl::Duration timeout) { return way_.Find(timeout); });
   }
 
-  const StorageObjects objects_;
+  // Fetches one straight from the cloud.
+  static Reply Get(Trial& trial, Connection& connection, const v1::Ticket& ticket, const Thing& one,
+                   Sink& sink, const OnProgress& told) {
+    Reply reply;
+    reply.own = sink.Open();
+    if (!reply.own.ok()) return reply;
+    Digest md5(EVP_md5());
+    Progress progress{one.path, 0, one.size};
+    reply = GetByTicket(trial, connection, ticket, one.name, {one.md5, 0, one.size},
+                        [&](std::string_view chunk) {
+                          md5.Add(chunk);
+                          progress.sent_bytes += static_cast<int64_t>(chunk.size());
+                          if (!told(progress)) return absl::CancelledError("it was cancelled");
+                          return sink.Write(chunk);
+                        });
+    // It may be another object since it was listed; oaktree tells.
+    if (reply.own.ok() && !reply.barred && md5.Take() != one.md5) reply.barred = {"it has changed"};
+    if (!reply.own.ok() || reply.barred) sink.Abandon();
+    return reply;
+  }
+
+  const std::shared_ptr<const Place> place_;
+  Signed way_;
   const std::string container_;
   const std::string prefix_;
   const Inside inside_;
@@ -151,8 +194,7 @@ absl::StatusOr<DirectoryResult> DownloadDirectory(const Scope& scope, const std:
                                                   const DirectoryOptions& options) {
   auto inside = internal::Inside::Of(directory, !options.dry_run);
   if (!inside.ok()) return inside.status();
-  return internal::DirectoryDownload(scope.storage_objects(), container, prefix, *std::move(inside),
-                                     options)
+  return internal::DirectoryDownload(scope.place(), container, prefix, *std::move(inside), options)
       .Run();
 }
 

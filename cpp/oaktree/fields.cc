@@ -9,6 +9,13 @@ std::string Text(const Message& message, const char* name) {
   return field == nullptr ? std::string() : message.GetReflection()->GetString(message, field);
 }
 
+bool SetFlag(Message& message, const char* name) {
+  const auto* field = message.GetDescriptor()->FindFieldByName(name);
+  if (field == nullptr) return false;
+  message.GetReflection()->SetBool(&message, field, true);
+  return true;
+}
+
 bool SetText(Message& message, const char* name, std::string text) {
   const auto* field = message.GetDescriptor()->FindFieldByName(name);
   if (field == nullptr) return false;

@@ -18,6 +18,9 @@ std::string Text(const Message& message, const char* name);
 // Sets the string of that name. False where the message has no such field.
 bool SetText(Message& message, const char* name, std::string text);
 
+// Sets the bool of that name to true. False where the message has no such field.
+bool SetFlag(Message& message, const char* name);
+
 // The message of that name, which must be a T; null where the message has no such field.
 template <typename T>
 T* Part(Message& message, const char* name) {

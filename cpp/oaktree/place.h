@@ -13,6 +13,7 @@
 #include "oaktree/address.h"
 #include "oaktree/running.h"
 #include "oaktree/tokens.h"
+#include "oaktree/web.h"
 #include "oaktreemodel/v1/location.pb.h"
 
 namespace oaktree::internal {
@@ -26,6 +27,8 @@ struct Connection {
   Endpoint endpoint;
   std::shared_ptr<grpc::Channel> channel;
   Running running;
+  // For what goes straight to or from clouds.
+  Web web;
   // What callers name as their cloud where they show who they are; empty: nothing.
   std::string cloud;
   // The last, since it may use the rest until it is gone.

@@ -10,8 +10,11 @@
 #include "oaktree/digest.h"
 #include "oaktree/failures.h"
 #include "oaktree/lanes.h"
+#include "oaktree/outgoing.h"
 #include "oaktree/request_id.h"
 #include "oaktree/retries.h"
+#include "oaktree/signed.h"
+#include "oaktree/ticket.h"
 #include "oaktree/transfer.h"
 #include "oaktree/v1/storage_object.h"
 
@@ -51,15 +54,18 @@ class Slice final : public Content {
 // Sends the segments of one object, and has the object made of them.
 class Segments {
  public:
-  Segments(const StorageObjects& objects, Content& content, int64_t size,
-           const v1::UploadStorageObjectRequest& request, const TransferOptions& options,
-           absl::Time deadline)
-      : objects_(objects),
+  Segments(const std::shared_ptr<const Place>& place, Content& content,
+           const v1::UploadStorageObjectRequest& request, const v1::UploadStep& step, int64_t size,
+           const TransferOptions& options, absl::Time deadline)
+      : objects_(place),
+        way_(place, request.location(), request.parent(), FolderOf(step), /*is_upload=*/true),
         content_(content),
         size_(size),
         request_(request),
         deadline_(deadline),
-        sum_(options.on_progress, content.path().empty() ? request.name() : content.path(), size) {}
+        sum_(options.on_progress, content.path().empty() ? request.name() : content.path(), size) {
+    if (options.through_oaktree || FolderOf(step).empty()) way_.Shut();
+  }
 
   absl::StatusOr<v1::StorageObject> Send(const v1::UploadStep& step, const v1::UploadEntry& entry) {
     if (absl::Status wrong = Begin(step, entry); !wrong.ok()) return wrong;
@@ -83,6 +89,12 @@ class Segments {
   }
 
  private:
+  // What the names of all segments begin with; empty if nothing is told of them.
+  static std::string FolderOf(const v1::UploadStep& step) {
+    const std::string name = step.segments().empty() ? "" : step.segments(0).name();
+    return name.substr(0, name.rfind('/') + 1);
+  }
+
   absl::Status Begin(const v1::UploadStep& step, const v1::UploadEntry& entry) {
     int64_t offset = 0;
     for (const auto& one : step.segments()) {
@@ -125,6 +137,16 @@ class Segments {
   }
 
   absl::Status SendOne(const std::string& upload_id, const v1::PlannedSegment& segment) {
+    const auto slice =
+        std::make_shared<Slice>(content_, segment.offset_bytes(), segment.size_bytes());
+    const auto told = sum_.Of(static_cast<size_t>(segment.index()));
+    const auto is_there =
+        way_.Use(Left(), [&](Trial& trial, Connection& connection, const v1::Ticket& ticket) {
+          return PutOne(trial, connection, ticket, segment, *slice, told);
+        });
+    if (!is_there.ok()) return is_there.status();
+    if (*is_there) return absl::OkStatus();
+    slice->Rewind();
     v1::UploadStorageObjectRequest request;
     *request.mutable_location() = request_.location();
     request.set_parent(request_.parent());
@@ -134,10 +156,8 @@ class Segments {
     part.set_index(segment.index());
     part.set_object_size_bytes(size_);
     part.set_segment_size_bytes(commit_.segment_size_bytes());
-    const auto slice =
-        std::make_shared<Slice>(content_, segment.offset_bytes(), segment.size_bytes());
     TransferOptions options(Left());
-    options.on_progress = sum_.Of(static_cast<size_t>(segment.index()));
+    options.on_progress = told;
     const auto made = objects_.Upload(Source(slice), std::move(request), std::move(options));
     if (!made.ok()) return made.status();
     auto md5 = slice->TakeMd5();
@@ -146,6 +166,26 @@ class Segments {
     }
     commit_.mutable_segments(segment.index())->set_md5(std::move(md5));
     return absl::OkStatus();
+  }
+
+  // Sends one straight to the cloud.
+  Reply PutOne(Trial& trial, Connection& connection, const v1::Ticket& ticket,
+               const v1::PlannedSegment& segment, Slice& slice, const OnProgress& told) {
+    slice.Rewind();
+    Progress progress{request_.name(), 0, segment.size_bytes()};
+    Outgoing body(slice, segment.size_bytes(), {EVP_md5()}, nullptr, [&](int64_t sent) {
+      progress.sent_bytes = sent;
+      return told(progress) ? absl::OkStatus() : absl::CancelledError("the upload was cancelled");
+    });
+    Reply reply = PutByTicket(trial, connection, ticket, segment.name(), {}, body);
+    if (!reply.own.ok() || reply.barred) return reply;
+    const std::string& md5 = body.digests()[0];
+    if (reply.etag != md5) {
+      reply.barred = {"the cloud has other bytes than were sent"};
+    } else {
+      commit_.mutable_segments(segment.index())->set_md5(md5);
+    }
+    return reply;
   }
 
   absl::StatusOr<v1::StorageObject> Commit() {
@@ -167,7 +207,8 @@ class Segments {
 
   absl::Duration Left() const { return deadline_ - absl::Now(); }
 
-  const StorageObjects& objects_;
+  const StorageObjects objects_;
+  Signed way_;
   Content& content_;
   const int64_t size_;
   const v1::UploadStorageObjectRequest& request_;
@@ -239,13 +280,14 @@ absl::StatusOr<v1::UploadStep> Settle(const StorageObjects& objects, Content& co
   return *std::move(step);
 }
 
-absl::StatusOr<v1::StorageObject> UploadSegments(const StorageObjects& objects, Content& content,
+absl::StatusOr<v1::StorageObject> UploadSegments(const std::shared_ptr<const Place>& place,
+                                                 Content& content,
                                                  const v1::UploadStorageObjectRequest& request,
                                                  const v1::UploadStep& step,
                                                  const v1::UploadEntry& entry,
                                                  const TransferOptions& options) {
   const auto deadline = absl::Now() + options.timeout.value_or(absl::InfiniteDuration());
-  return Segments(objects, content, entry.size_bytes(), request, options, deadline)
+  return Segments(place, content, request, step, entry.size_bytes(), options, deadline)
       .Send(step, entry);
 }
 

@@ -4,9 +4,11 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <memory>
 #include <optional>
 
 #include "oaktree/content.h"
+#include "oaktree/place.h"
 #include "oaktree/transfer_options.h"
 #include "oaktreemodel/v1/storage_object.pb.h"
 
@@ -33,7 +35,7 @@ absl::StatusOr<oaktreemodel::v1::UploadStep> Settle(
 // Sends what a step says is missing, and has the object made. The content is one whose parts can be
 // read in any order.
 absl::StatusOr<oaktreemodel::v1::StorageObject> UploadSegments(
-    const StorageObjects& objects, Content& content,
+    const std::shared_ptr<const Place>& place, Content& content,
     const oaktreemodel::v1::UploadStorageObjectRequest& request,
     const oaktreemodel::v1::UploadStep& step, const oaktreemodel::v1::UploadEntry& entry,
     const TransferOptions& options);

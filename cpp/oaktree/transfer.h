@@ -2,14 +2,18 @@
 #define OAKTREE_TRANSFER_H_
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 #include <google/protobuf/message.h>
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "oaktree/source.h"
 #include "oaktree/target.h"
 #include "oaktree/transfer_options.h"
+#include "oaktreemodel/v1/transfer.pb.h"
 
 // What the generated methods call that move bytes. As in call.h, none of it knows a resource, and
 // the result is field 1 of the response.
@@ -25,9 +29,14 @@ constexpr size_t kChunk = 256 << 10;
 absl::Status Upload(const Place& place, const char* path, const Source& source, Message& request,
                     Message& response, const TransferOptions& options);
 
-// Has the bytes go to the target, which has them only if they are all there and right.
+// Gives a ticket for what a download is of; nothing if there is none.
+using Signer = std::function<std::optional<oaktreemodel::v1::Ticket>(absl::Duration timeout)>;
+
+// Has the bytes go to the target, which has them only if they are all there and right. `sign` is
+// for what has to be signed to be fetched straight from the cloud.
 absl::Status Download(const Place& place, const char* path, const Target& target, Message& request,
-                      Message& response, const TransferOptions& options);
+                      Message& response, const TransferOptions& options,
+                      const Signer& sign = nullptr);
 
 // The error of bytes that are not what they were.
 absl::Status BytesDiffer(const std::string& why);

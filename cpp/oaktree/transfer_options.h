@@ -39,6 +39,10 @@ struct TransferOptions : CallOptions {
   // What is larger goes into object storage in segments of this size, several at a time, and goes
   // on where it was when it is uploaded again. 0: as the cloud likes.
   int64_t segment_size_bytes = 0;
+
+  // Whether bytes go through oaktree also where they could go straight between this machine and the
+  // cloud.
+  bool through_oaktree = false;
 };
 
 }  // namespace oaktree

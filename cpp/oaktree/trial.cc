@@ -61,6 +61,12 @@ void Trial::Leave() {
   context_ = nullptr;
 }
 
+absl::Status Trial::Look() {
+  if (deadline_ <= absl::Now()) return absl::DeadlineExceededError("the time for it is over");
+  const std::lock_guard lock(mutex_);
+  return is_cancelled_ ? absl::CancelledError("the call was cancelled") : absl::OkStatus();
+}
+
 absl::Duration Trial::Left() const {
   return std::max(absl::ZeroDuration(), deadline_ - absl::Now());
 }

@@ -2,6 +2,7 @@
 #define OAKTREE_TRIAL_H_
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/time/time.h>
 #include <grpcpp/client_context.h>
 
@@ -9,6 +10,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "oaktree/authorization.h"
 #include "oaktree/place.h"
@@ -44,13 +46,21 @@ class Trial final : public Cancellable {
   // The server has answered.
   void Hear() { authorization_.Accept(); }
 
+  // An error once it is cancelled or its time is over, and nothing else ends it.
+  absl::Status Look();
+
+  // The token to show at a cloud; empty if there is none.
+  absl::StatusOr<std::string> Token() { return authorization_.Token(Left()); }
+
+  // Until its time is over.
+  absl::Duration Left() const;
+
   // From any thread.
   void Cancel() override;
 
  private:
   // How long to wait before the next attempt; nothing if there is to be none.
   std::optional<absl::Duration> Pause(Outcome& outcome);
-  absl::Duration Left() const;
 
   const absl::Time deadline_;
   Authorization authorization_;

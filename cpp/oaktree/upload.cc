@@ -1,9 +1,12 @@
 #include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "oaktree/attempt.h"
 #include "oaktree/content.h"
@@ -11,7 +14,9 @@
 #include "oaktree/exchange.h"
 #include "oaktree/failures.h"
 #include "oaktree/fields.h"
+#include "oaktree/outgoing.h"
 #include "oaktree/request_id.h"
+#include "oaktree/ticket.h"
 #include "oaktree/transfer.h"
 #include "oaktree/trial.h"
 #include "oaktreemodel/v1/transfer.pb.h"
@@ -32,6 +37,7 @@ class Uploading {
         response_(response),
         on_progress_(options.on_progress),
         size_(size),
+        asks_ticket_(Has(request, "accepts_ticket")),
         progress_{content.path().empty() ? Text(request, "name") : content.path(), 0, size},
         more_(request.New()),
         heard_(response.New()),
@@ -114,7 +120,12 @@ class Uploading {
 
   absl::Status Send(Exchange& exchange, Trial::Outcome& outcome) {
     bool is_last = first_is_last_;
-    bool is_skipped = false;
+    // Whether nothing is being written.
+    bool is_free = false;
+    // A server that gives tickets says what it wants before it waits for more.
+    bool is_awaited = asks_ticket_ && !is_last;
+    is_skipped_ = is_over_ = false;
+    ticket_.reset();
     exchange.Open(connection_, path_, request_, is_last, *heard_);
     progress_.sent_bytes = 0;
     for (;;) {
@@ -122,23 +133,23 @@ class Uploading {
       if (event == Exchange::Event::kEnd) return End(exchange);
       outcome.was_reached = true;
       if (event == Exchange::Event::kHeard) {
-        trial_.Hear();
-        if (Has(*heard_, "progress")) {
-          is_skipped |= Part<v1::UploadProgress>(*heard_, "progress")->is_skipped();
-        }
-        if (heard_->GetReflection()->HasField(*heard_, ResultOf(*heard_))) {
-          response_.CopyFrom(*heard_);
-        }
+        Hear();
+        is_awaited = false;
       }
-      if (event == Exchange::Event::kWritten) progress_.sent_bytes = read_;
-      if (is_skipped) progress_.sent_bytes = size_;
+      if (event == Exchange::Event::kWritten) {
+        is_free = true;
+        progress_.sent_bytes = read_;
+      }
+      if (is_skipped_) progress_.sent_bytes = size_;
       // The first message goes to gRPC whether or not the server takes it; the next one does not.
       const bool is_taken = event == Exchange::Event::kHeard || is_last || read_ > first_size_;
       absl::Status stop = is_taken ? Tell() : absl::OkStatus();
-      if (stop.ok() && event == Exchange::Event::kWritten && !is_last && !is_skipped) {
-        const auto filled = Fill(*more_);
+      if (stop.ok() && is_free && !is_awaited && !is_last && !is_skipped_) {
+        const auto filled = ticket_ ? FillByTicket(exchange, *more_) : Fill(*more_);
+        if (filled.ok() && is_over_) continue;
         if (filled.ok()) {
           is_last = *filled;
+          is_free = false;
           exchange.Write(*more_, is_last);
         }
         stop = filled.status();
@@ -148,6 +159,64 @@ class Uploading {
         return stop;
       }
     }
+  }
+
+  void Hear() {
+    trial_.Hear();
+    if (Has(*heard_, "progress")) {
+      is_skipped_ |= Part<v1::UploadProgress>(*heard_, "progress")->is_skipped();
+    }
+    if (Has(*heard_, "ticket")) ticket_ = *Part<v1::Ticket>(*heard_, "ticket");
+    if (heard_->GetReflection()->HasField(*heard_, ResultOf(*heard_))) {
+      response_.CopyFrom(*heard_);
+    }
+  }
+
+  // Sends all straight to the cloud, and has a message tell so; or, where that cannot be, hold the
+  // bytes that come next. Whether it is the last.
+  absl::StatusOr<bool> FillByTicket(Exchange& exchange, Message& message) {
+    const v1::Ticket ticket = *std::exchange(ticket_, std::nullopt);
+    std::string head = Text(request_, "chunk");
+    Begun begun(content_, head);
+    const auto& about = *Part<v1::UploadContent>(request_, "content");
+    Outgoing body(
+        begun, size_, {EVP_sha256(), EVP_md5()},
+        [&about](const std::vector<std::string>& digests) {
+          if (!Fits(about.sha256(), digests[0])) return DigestDiffers("SHA-256");
+          return Fits(about.md5(), digests[1]) ? absl::OkStatus() : DigestDiffers("MD5");
+        },
+        [this](int64_t sent) {
+          progress_.sent_bytes = sent;
+          return Tell();
+        });
+    const Reply reply = PutByTicket(trial_, connection_, ticket, "", {}, body, [&] {
+      while (const auto event = exchange.Poll()) {
+        is_over_ = event == Exchange::Event::kEnd;
+        if (is_over_) return absl::CancelledError("the server has ended the upload");
+        Hear();
+      }
+      return absl::OkStatus();
+    });
+    if (begun.is_consumed()) read_ = size_;
+    if (is_over_) return false;
+    if (!reply.own.ok()) return reply.own;
+    if (!reply.barred) {
+      read_ = size_;
+      Clear(message, "chunk");
+      auto& finish = *Part<v1::UploadFinish>(message, "finish");
+      finish.set_sha256(body.digests()[0]);
+      finish.set_md5(body.digests()[1]);
+      return true;
+    }
+    if (!begun.Rewind()) {
+      return absl::UnavailableError(
+          absl::StrCat("the bytes could not be sent straight to the cloud, and cannot be read "
+                       "again: ",
+                       reply.barred->why));
+    }
+    read_ = first_size_;
+    progress_.sent_bytes = read_;
+    return Fill(message);
   }
 
   absl::Status Tell() const {
@@ -170,6 +239,8 @@ class Uploading {
   Message& response_;
   const OnProgress on_progress_;
   const int64_t size_;
+  // Whether the request says that a ticket is welcome.
+  const bool asks_ticket_;
   Progress progress_;
   const std::unique_ptr<Message> more_;
   // What an attempt is reading into, also while it is ended.
@@ -182,6 +253,10 @@ class Uploading {
   bool has_first_ = false;
   bool first_is_last_ = false;
   bool is_new_ = false;
+  // What an attempt has heard.
+  std::optional<v1::Ticket> ticket_;
+  bool is_skipped_ = false;
+  bool is_over_ = false;
 };
 
 }  // namespace
@@ -190,7 +265,7 @@ absl::Status Upload(const Place& place, const char* path, const Source& source, 
                     Message& response, const TransferOptions& options) {
   if (absl::Status refused = Prepare(place, request); !refused.ok()) return refused;
   const bool is_new = AddRequestId(request);
-  // What moves the bytes is the client's own business.
+  // What way the bytes take is the client's own business.
   Clear(request, "accepts_ticket");
   auto* about = Part<v1::UploadContent>(request, "content");
   std::optional<int64_t> promised;
@@ -209,6 +284,7 @@ absl::Status Upload(const Place& place, const char* path, const Source& source, 
   }
   const int64_t size = promised ? *promised : **found;
   about->set_size_bytes(size);
+  if (!options.through_oaktree && size >= kStraightSize) SetFlag(request, "accepts_ticket");
   Content& content = spooled == nullptr ? source.content() : *spooled;
   return Uploading(place, path, content, size, request, response, options).Run(is_new);
 }

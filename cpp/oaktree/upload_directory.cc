@@ -11,8 +11,10 @@
 #include "oaktree/directory.h"
 #include "oaktree/ignored.h"
 #include "oaktree/lanes.h"
+#include "oaktree/put_file.h"
 #include "oaktree/scan.h"
 #include "oaktree/segments.h"
+#include "oaktree/signed.h"
 #include "oaktree/source.h"
 #include "oaktree/tally.h"
 #include "oaktree/v1/scope.h"
@@ -33,16 +35,20 @@ constexpr absl::Duration kDeleteTime = absl::Minutes(10);
 
 class DirectoryUpload {
  public:
-  DirectoryUpload(StorageObjects objects, std::string directory, std::string container,
+  DirectoryUpload(std::shared_ptr<const Place> place, std::string directory, std::string container,
                   const UploadDirectoryOptions& options)
-      : objects_(std::move(objects)),
+      : place_(std::move(place)),
+        objects_(place_),
+        way_(place_, {}, container, options.prefix, /*is_upload=*/true),
         directory_(std::move(directory)),
         container_(std::move(container)),
         options_(options),
         deadline_(absl::Now() + options.timeout.value_or(absl::InfiniteDuration())),
         tally_(options.on_step),
         ignored_(options.ignore),
-        scan_(directory_, ignored_, options.follow_symlinks, tally_) {}
+        scan_(directory_, ignored_, options.follow_symlinks, tally_) {
+    if (options.through_oaktree) way_.Shut();
+  }
 
   absl::StatusOr<DirectoryResult> Run() {
     absl::Status status = scan_.Run();
@@ -223,14 +229,21 @@ class DirectoryUpload {
 
   absl::Status Send(std::shared_ptr<Content> content, const Found& found,
                     const v1::UploadStep& step, const v1::UploadEntry& entry,
-                    TransferOptions options) const {
+                    TransferOptions options) {
     v1::UploadStorageObjectRequest request;
     request.set_parent(container_);
     request.set_name(step.name());
     NoteChange(*content, request);
+    options.through_oaktree = options_.through_oaktree;
     if (!step.segments().empty()) {
-      return UploadSegments(objects_, *content, request, step, entry, options).status();
+      return UploadSegments(place_, *content, request, step, entry, options).status();
     }
+    const auto is_there =
+        way_.Use(Left(), [&](Trial& trial, Connection& connection, const v1::Ticket& ticket) {
+          return PutFile(trial, connection, ticket, request, *content, found.size, options);
+        });
+    if (!is_there.ok()) return is_there.status();
+    if (*is_there) return absl::OkStatus();
     request.mutable_content()->set_size_bytes(found.size);
     // The plan has said that it goes in one piece.
     options.segment_size_bytes = std::numeric_limits<int64_t>::max();
@@ -291,7 +304,9 @@ class DirectoryUpload {
            });
   }
 
+  const std::shared_ptr<const Place> place_;
   const StorageObjects objects_;
+  Signed way_;
   const std::string directory_;
   const std::string container_;
   const UploadDirectoryOptions& options_;
@@ -309,7 +324,7 @@ class DirectoryUpload {
 absl::StatusOr<DirectoryResult> UploadDirectory(const Scope& scope, const std::string& directory,
                                                 const std::string& container,
                                                 const UploadDirectoryOptions& options) {
-  return internal::DirectoryUpload(scope.storage_objects(), directory, container, options).Run();
+  return internal::DirectoryUpload(scope.place(), directory, container, options).Run();
 }
 
 }  // namespace oaktree

@@ -100,7 +100,7 @@ absl::Status UploadObject(const std::shared_ptr<const Place>& place, const char*
   } else if (step->segments().empty()) {
     return whole(all);
   } else {
-    made = UploadSegments(objects, all.content(), request, *step, entry, options);
+    made = UploadSegments(place, all.content(), request, *step, entry, options);
   }
   if (made.ok()) *response.mutable_storage_object() = *std::move(made);
   return made.status();

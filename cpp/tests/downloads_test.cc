@@ -62,7 +62,7 @@ TEST_F(Downloading, BringsAFile) {
   EXPECT_EQ(told.back(), 10'000);
   const auto call = fake_.OnlyCall("DownloadImage");
   EXPECT_EQ(call.Request<Request>().name_or_id(), "i");
-  EXPECT_FALSE(call.Request<Request>().accepts_ticket());
+  EXPECT_TRUE(call.Request<Request>().accepts_ticket());
   struct stat made;
   ASSERT_EQ(::stat((folder_ / "f").c_str(), &made), 0);
   const mode_t mask = ::umask(0);

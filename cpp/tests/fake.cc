@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "oaktree/details.pb.h"
 
@@ -40,6 +41,12 @@ class Fake::Reactor : public grpc::ServerGenericBidiReactor {
     if (call_.requests.empty()) answer_ = fake_.Next(rpc);
     // A call that ends without a message is one all the same.
     if (ok) call_.requests.push_back(AsString(request_));
+    if (ok && call_.requests.size() == 1 && !answer_.at_once.empty()) {
+      is_early_ = true;
+      response_ = AsBuffer(answer_.at_once);
+      StartWrite(&response_);
+      return;
+    }
     if (ok && call_.requests.size() < answer_.hears) {
       StartRead(&request_);
       return;
@@ -61,7 +68,9 @@ class Fake::Reactor : public grpc::ServerGenericBidiReactor {
   }
 
   void OnWriteDone(bool ok) override {
-    if (ok) {
+    if (ok && std::exchange(is_early_, false)) {
+      StartRead(&request_);
+    } else if (ok) {
       GoOn();
     } else {
       FinishOnce(grpc::Status::CANCELLED);
@@ -97,6 +106,7 @@ class Fake::Reactor : public grpc::ServerGenericBidiReactor {
   Call call_;
   Answer answer_;
   size_t next_ = 0;
+  bool is_early_ = false;
   std::atomic<bool> is_finished_ = false;
   std::promise<void> over_;
 };

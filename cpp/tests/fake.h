@@ -34,6 +34,8 @@ struct Call;
 struct Answer {
   std::vector<std::string> messages;
   grpc::Status end;
+  // Said as soon as the first message is heard; empty: nothing.
+  std::string at_once;
   // Nothing more is said until the call is over.
   bool is_endless = false;
   // Played before anything is said.

@@ -12,6 +12,10 @@ std::string EtagOf(const Store::Object& object) {
   return object.is_segmented ? "of segments" : Md5(object.bytes);
 }
 
+std::string SegmentName(const std::string& object, int index) {
+  return "segments/" + object + "/" + std::to_string(index);
+}
+
 void Describe(const std::string& name, const Store::Object& object, v1::StorageObject& shown) {
   shown.set_id(name);
   shown.set_name(name);
@@ -22,7 +26,7 @@ void Describe(const std::string& name, const Store::Object& object, v1::StorageO
 
 }  // namespace
 
-Store::Store(Fake& fake) {
+Store::Store(Fake& fake, const Cloud* cloud) : cloud_(cloud) {
   const auto answers = [this, &fake](const std::string& rpc, auto make, size_t hears = 1) {
     Answer answer;
     answer.hears = hears;
@@ -48,6 +52,11 @@ Store::Store(Fake& fake) {
   answers("DeleteManyStorageObjects", [this](const Call& call) {
     return Delete(call.Request<v1::DeleteManyStorageObjectsRequest>());
   });
+  if (cloud_ != nullptr) {
+    answers("SignStorageObjects", [this](const Call& call) {
+      return Sign(call.Request<v1::SignStorageObjectsRequest>());
+    });
+  }
   answers("GetStorageObject", [this](const Call& call) {
     const auto name = call.Request<v1::GetStorageObjectRequest>().name_or_id();
     v1::GetStorageObjectResponse response;
@@ -70,6 +79,7 @@ v1::UploadStep Store::Step(const v1::UploadEntry& entry, const std::string& name
     for (size_t at = 0; at < size; at += segment) {
       auto& one = *step.add_segments();
       one.set_index(step.segments_size() - 1);
+      one.set_name(SegmentName(name, one.index()));
       one.set_offset_bytes(static_cast<int64_t>(at));
       one.set_size_bytes(static_cast<int64_t>(std::min(segment, size - at)));
       const auto found = left.find(one.index());
@@ -140,8 +150,9 @@ Answer Store::Upload(const Call& call) {
 
 Answer Store::Commit(const v1::CommitStorageObjectRequest& request) {
   std::string bytes;
-  const auto& parts = segments[request.name()];
+  auto& parts = segments[request.name()];
   for (int index = 0; index < request.segments_size(); ++index) {
+    if (auto sent = Straight(SegmentName(request.name(), index))) parts[index] = *std::move(sent);
     const auto found = parts.find(index);
     if (found == parts.end() || request.segments(index).md5() != Md5(found->second)) {
       return Breaks(End(absl::StatusCode::kFailedPrecondition, "CONFLICT", "no such segment"));
@@ -164,6 +175,7 @@ Answer Store::Download(const v1::DownloadStorageObjectRequest& request) {
   Describe(request.name_or_id(), object, *first.mutable_storage_object());
   first.mutable_content()->set_size_bytes(static_cast<int64_t>(object.bytes.size()));
   first.mutable_content()->set_etag(EtagOf(object));
+  if (!object.is_segmented) first.mutable_content()->set_md5(EtagOf(object));
   chunk.set_chunk(object.bytes);
   last.mutable_finish()->set_sha256(Sha256(object.bytes));
   return Says(first, chunk, last);
@@ -177,6 +189,23 @@ Answer Store::List(const v1::ListStorageObjectsRequest& request) {
     }
   }
   return Says(response);
+}
+
+Answer Store::Sign(const v1::SignStorageObjectsRequest& request) {
+  v1::SignStorageObjectsResponse response;
+  auto& ticket = *response.mutable_ticket();
+  ticket = request.is_upload() ? cloud_->PutTo("/c/") : cloud_->GetFrom("/c/");
+  ticket.set_prefix(request.prefix());
+  ticket.set_url_end("?sig=" + std::to_string(++signed_));
+  return Says(response);
+}
+
+std::optional<std::string> Store::Straight(const std::string& name) const {
+  if (cloud_ == nullptr) return std::nullopt;
+  for (const auto& [path, bytes] : cloud_->kept()) {
+    if (path.rfind("/c/" + name + "?", 0) == 0) return bytes;
+  }
+  return std::nullopt;
 }
 
 Answer Store::Delete(const v1::DeleteManyStorageObjectsRequest& request) {

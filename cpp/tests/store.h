@@ -3,9 +3,11 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cloud.h"
 #include "fake.h"
 #include "oaktreemodel/v1/storage_object.pb.h"
 
@@ -15,13 +17,17 @@ namespace oaktree::testing {
 // files than `segment_size` go in segments. Tests look into it when no call is under way.
 class Store {
  public:
-  explicit Store(Fake& fake);
+  // Straight to the cloud there is a way if one is given.
+  explicit Store(Fake& fake, const Cloud* cloud = nullptr);
 
   struct Object {
     std::string bytes;
     bool is_segmented = false;
     v1::UploadStorageObjectRequest request;
   };
+
+  // Has tickets be numbered anew.
+  void Renew() { signed_ = 0; }
 
   size_t segment_size = 1000;
   std::map<std::string, Object> objects;
@@ -36,9 +42,14 @@ class Store {
   Answer Commit(const v1::CommitStorageObjectRequest& request);
   Answer Download(const v1::DownloadStorageObjectRequest& request);
   Answer List(const v1::ListStorageObjectsRequest& request);
+  Answer Sign(const v1::SignStorageObjectsRequest& request);
+  // What the cloud was given under a name; nothing if nothing was.
+  std::optional<std::string> Straight(const std::string& name) const;
   Answer Delete(const v1::DeleteManyStorageObjectsRequest& request);
   v1::UploadStep Step(const v1::UploadEntry& entry, const std::string& name, size_t segment);
 
+  const Cloud* const cloud_;
+  int signed_ = 0;
   std::mutex mutex_;
 };
 

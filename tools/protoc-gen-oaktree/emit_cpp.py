@@ -28,8 +28,13 @@ MOVERS = {
     "UploadImage": "upload_image",
     "UploadObject": "upload_object",
     "Download": "transfer",
+    "DownloadObject": "download_object",
 }
-SPECIAL = {"allow_duplicates": "UploadImage", "segment": "UploadObject"}
+SPECIAL = {
+    ("Upload", "allow_duplicates"): "UploadImage",
+    ("Upload", "segment"): "UploadObject",
+    ("Download", "parent"): "DownloadObject",
+}
 
 BEYOND = {
     "List": (
@@ -123,6 +128,8 @@ def _scope(services: list[Service]) -> str:
         "",
         "  // Where its calls go; empty is everywhere.",
         "  const v1::Location& location() const;",
+        "",
+        "  const std::shared_ptr<const internal::Place>& place() const { return place_; }",
     ]
     for service in services:
         body += ["", *words.comment(service.source.comment, "  ")]
@@ -310,8 +317,10 @@ def _moving(rpc: Rpc, path: str) -> Iterator[str]:
 
 def _mover(rpc: Rpc) -> str:
     """Who moves its bytes."""
-    special = [who for name, who in SPECIAL.items() if rpc.request.field(name)]
-    return special[0] if special and rpc.verb == "Upload" else rpc.verb
+    for (verb, field), who in SPECIAL.items():
+        if verb == rpc.verb and rpc.request.field(field):
+            return who
+    return rpc.verb
 
 
 def _function(rpc: Rpc, returned: str, name: str, *, inside: bool = False) -> Iterator[str]:

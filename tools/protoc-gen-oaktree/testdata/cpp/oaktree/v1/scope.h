@@ -31,6 +31,8 @@ class Scope {
   // Where its calls go; empty is everywhere.
   const v1::Location& location() const;
 
+  const std::shared_ptr<const internal::Place>& place() const { return place_; }
+
   // One of its kind in a place, and so without a List.
   Ration ration() const;
 
