@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <set>
 #include <thread>
 
@@ -113,11 +112,7 @@ TEST(Connecting, ByASocket) {
 TEST(Connecting, ByTls) {
   const Folder folder;
   const std::string key = folder / "key", certificate = folder / "certificate";
-  const std::string command =
-      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
-      " -subj /CN=oaktree -addext subjectAltName=IP:127.0.0.1 -keyout " +
-      key + " -out " + certificate + " 2>/dev/null";
-  ASSERT_EQ(std::system(command.c_str()), 0);
+  ASSERT_TRUE(MakeCertificate(key, certificate));
   grpc::SslServerCredentialsOptions options;
   options.pem_key_cert_pairs = {{Contents(key), Contents(certificate)}};
   Fake fake("127.0.0.1:0", grpc::SslServerCredentials(options));

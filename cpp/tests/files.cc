@@ -43,6 +43,14 @@ void Write(const std::string& path, const std::string& content, unsigned mode) {
   EXPECT_EQ(::chmod(path.c_str(), mode), 0);
 }
 
+bool MakeCertificate(const std::string& key, const std::string& certificate) {
+  const std::string command =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
+      " -subj /CN=oaktree -addext subjectAltName=IP:127.0.0.1 -keyout " +
+      key + " -out " + certificate + " 2>/dev/null";
+  return std::system(command.c_str()) == 0;
+}
+
 Environment::Environment(const Variables& variables) {
   for (const auto& [name, value] : variables) {
     before_[name] = Get(name);

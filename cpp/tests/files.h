@@ -24,6 +24,10 @@ std::string Contents(const std::string& path);
 // Writes a file, and the folders that it is in, with these rights.
 void Write(const std::string& path, const std::string& content, unsigned mode = 0600);
 
+// Makes files of a key and of a certificate for 127.0.0.1 that it signs itself; false if that
+// fails.
+bool MakeCertificate(const std::string& key, const std::string& certificate);
+
 // Variables of the environment while this lives; absent are those that are not to be set.
 class Environment {
  public:

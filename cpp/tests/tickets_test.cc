@@ -8,6 +8,7 @@
 #include "cloud.h"
 #include "files.h"
 #include "oaktree/oaktree.h"
+#include "oaktree/ticket.h"
 #include "transfers.h"
 
 namespace oaktree::testing {
@@ -246,6 +247,30 @@ TEST_F(Tickets, EndWithTheirUpload) {
   EXPECT_TRUE(absl::IsCancelled(client.images().Upload(FromBytes(bytes_), request).status()));
   closer.join();
   EXPECT_TRUE(cloud_.kept().empty());
+}
+
+TEST(TicketsInTheClear, ShowNoToken) {
+  internal::Place place;
+  place.connection = std::make_shared<internal::Connection>();
+  place.connection->tokens = std::make_unique<internal::FixedToken>("secret", "");
+  internal::Trial trial(place, "", TransferOptions());
+  v1::Ticket ticket;
+  ticket.set_http_method("GET");
+  ticket.set_url("http://cloud.example.com/a");
+  ticket.set_expected_status(200);
+  const auto why = [&](v1::TicketAuth auth) {
+    ticket.set_auth(auth);
+    const auto reply = internal::GetByTicket(trial, *place.connection, ticket, "", {},
+                                             [](std::string_view) { return absl::OkStatus(); });
+    EXPECT_TRUE(reply.own.ok() && reply.barred && reply.barred->is_shut);
+    return reply.barred ? reply.barred->why : "";
+  };
+  const std::string clear = "the cloud would be asked in the clear";
+  EXPECT_EQ(why(v1::TICKET_AUTH_CALLER_TOKEN), clear);
+  EXPECT_EQ(why(v1::TICKET_AUTH_EMBEDDED), clear);
+  // Who speaks TLS to his oaktree wants no less of the cloud.
+  place.connection->endpoint.is_secure = true;
+  EXPECT_EQ(why(v1::TICKET_AUTH_SIGNED), clear);
 }
 
 class DownloadTickets : public Tickets {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "cloud.h"
+#include "fake.h"
+#include "files.h"
 #include "oaktree/content.h"
 #include "oaktree/source.h"
 #include "transfers.h"
@@ -116,6 +118,22 @@ TEST_F(OfTheWeb, WhatIsNotReachedSaysSo) {
   EXPECT_TRUE(got.barred->is_shut);
   EXPECT_EQ(got.barred->status, 0);
   EXPECT_EQ(got.barred->why.find("secret"), std::string::npos);
+}
+
+TEST_F(OfTheWeb, ACloudThatNobodyVouchesForIsNotAsked) {
+  const Folder folder;
+  const std::string key = folder / "key", certificate = folder / "certificate";
+  ASSERT_TRUE(MakeCertificate(key, certificate));
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs = {{Contents(key), Contents(certificate)}};
+  const Fake other("127.0.0.1:0", grpc::SslServerCredentials(options));
+  WebRequest request = Asking("GET", 200);
+  request.url = "https://" + other.address() + "/a";
+  Web web;
+  const Reply got = web.Get(request, {}, [](std::string_view) { return absl::OkStatus(); });
+  ASSERT_TRUE(got.barred);
+  EXPECT_TRUE(got.barred->is_shut);
+  EXPECT_NE(got.barred->why.find("certificate"), std::string::npos) << got.barred->why;
 }
 
 TEST_F(OfTheWeb, OtherBytesThanAreWantedAreNotTaken) {
