@@ -189,4 +189,9 @@ Answered Cloud::Answer(const Asked& asked) const {
   return given;
 }
 
+std::string NobodysUrl() {
+  const Cloud gone;
+  return gone.url();
+}
+
 }  // namespace oaktree::testing

@@ -72,6 +72,9 @@ class Cloud {
   std::thread accepting_;
 };
 
+// Where nobody listens.
+std::string NobodysUrl();
+
 }  // namespace oaktree::testing
 
 #endif  // OAKTREE_TESTS_CLOUD_H_

@@ -106,10 +106,7 @@ TEST_F(OfTheWeb, ASilentCloudIsGivenUp) {
 
 TEST_F(OfTheWeb, WhatIsNotReachedSaysSo) {
   WebRequest request = Asking("GET", 200);
-  {
-    const Cloud gone;
-    request.url = gone.url() + "/a?secret";
-  }
+  request.url = NobodysUrl() + "/a?secret";
   Web web;
   const Reply got =
       web.Get(request, {}, [](std::string_view) { return absl::InternalError("no bytes"); });
