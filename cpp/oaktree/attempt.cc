@@ -1,7 +1,5 @@
 #include "oaktree/attempt.h"
 
-#include <absl/time/clock.h>
-
 namespace oaktree::internal {
 
 absl::Status Prepare(const Place& place, Message& request) {
@@ -14,24 +12,6 @@ absl::Status Prepare(const Place& place, Message& request) {
   }
   reflection->MutableMessage(&request, location)->CopyFrom(place.location);
   return absl::OkStatus();
-}
-
-Attempt::Attempt(absl::Duration timeout) {
-  if (timeout != absl::InfiniteDuration()) {
-    context_.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  }
-}
-
-Attempt::~Attempt() {
-  if (call_ != nullptr && !is_finished_) {
-    context_.TryCancel();
-    Finish();
-  }
-  queue_.Shutdown();
-  void* tag;
-  bool ok;
-  while (queue_.Next(&tag, &ok)) {
-  }
 }
 
 grpc::Status Attempt::Unary(Connection& connection, const char* path, const Message& request,
@@ -47,31 +27,19 @@ grpc::Status Attempt::Unary(Connection& connection, const char* path, const Mess
 }
 
 void Attempt::Open(const Connection& connection, const char* path, const Message& request) {
-  Stub stub(connection.channel);
-  call_ = stub.PrepareCall(&context_, path, &queue_);
-  call_->StartCall(this);
-  if (!Await()) return;
-  call_->WriteLast(request, grpc::WriteOptions(), this);
+  if (!Start(connection, path)) return;
+  stream_->WriteLast(request, grpc::WriteOptions(), this);
   Await();
 }
 
 bool Attempt::Read(Message& response) {
-  call_->Read(&response, this);
+  stream_->Read(&response, this);
   return Await();
-}
-
-grpc::Status Attempt::Finish() {
-  grpc::Status status;
-  call_->Finish(&status, this);
-  Await();
-  is_finished_ = true;
-  return status;
 }
 
 bool Attempt::Await() {
   void* tag;
-  bool ok = false;
-  return queue_.Next(&tag, &ok) && ok;
+  return ClientCall::Await(tag);
 }
 
 }  // namespace oaktree::internal

@@ -4,31 +4,20 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 #include <google/protobuf/message.h>
-#include <grpcpp/client_context.h>
-#include <grpcpp/completion_queue.h>
 
-#include <memory>
-
-#include "oaktree/place.h"
+#include "oaktree/client_call.h"
+#include "oaktree/running.h"
 
 namespace oaktree::internal {
-
-using google::protobuf::Message;
 
 // Copies the place into a request that has none; an error if it has one, too, or if nothing can be
 // asked there.
 absl::Status Prepare(const Place& place, Message& request);
 
-// One call, made once. Ends when this does, at the latest.
-class Attempt final : public Cancellable {
+// One call that asks once.
+class Attempt final : public ClientCall, public Cancellable {
  public:
-  explicit Attempt(absl::Duration timeout);
-  ~Attempt();
-  Attempt(const Attempt&) = delete;
-  Attempt& operator=(const Attempt&) = delete;
-
-  // Before it is made.
-  grpc::ClientContext& context() { return context_; }
+  explicit Attempt(absl::Duration timeout) : ClientCall(timeout) {}
 
   // Answers at once.
   grpc::Status Unary(Connection& connection, const char* path, const Message& request,
@@ -39,21 +28,14 @@ class Attempt final : public Cancellable {
 
   // Waits for the next response. False when there is none, and Finish() tells why.
   bool Read(Message& response);
-  grpc::Status Finish();
+  grpc::Status Finish() { return End(); }
 
   // From any thread.
   void Cancel() override { context_.TryCancel(); }
 
  private:
-  using Call = grpc::ClientAsyncReaderWriter<Message, Message>;
-
   // Waits for the one operation that is under way; whether it succeeded.
   bool Await();
-
-  grpc::ClientContext context_;
-  grpc::CompletionQueue queue_;
-  std::unique_ptr<Call> call_;
-  bool is_finished_ = false;
 };
 
 }  // namespace oaktree::internal

@@ -1,37 +1,13 @@
 #include "oaktree/exchange.h"
 
-#include <absl/time/clock.h>
-
 #include <chrono>
 #include <utility>
 
 namespace oaktree::internal {
 
-Exchange::Exchange(absl::Duration timeout) {
-  if (timeout != absl::InfiniteDuration()) {
-    context_.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  }
-}
-
-Exchange::~Exchange() {
-  if (call_ != nullptr && !is_finished_) {
-    context_.TryCancel();
-    Finish();
-  }
-  queue_.Shutdown();
-  void* tag;
-  bool ok;
-  while (queue_.Next(&tag, &ok)) {
-  }
-}
-
 void Exchange::Open(const Connection& connection, const char* path, const Message& first,
                     bool is_last, Message& response) {
-  Stub stub(connection.channel);
-  call_ = stub.PrepareCall(&context_, path, &queue_);
-  call_->StartCall(this);
-  void* tag;
-  is_over_ = !Await(tag);
+  is_over_ = !Start(connection, path);
   if (is_over_) return;
   response_ = &response;
   Write(first, is_last);
@@ -40,9 +16,9 @@ void Exchange::Open(const Connection& connection, const char* path, const Messag
 void Exchange::Write(const Message& message, bool is_last) {
   is_writing_ = true;
   if (is_last) {
-    call_->WriteLast(message, grpc::WriteOptions(), &is_writing_);
+    stream_->WriteLast(message, grpc::WriteOptions(), &is_writing_);
   } else {
-    call_->Write(message, &is_writing_);
+    stream_->Write(message, &is_writing_);
   }
 }
 
@@ -68,7 +44,7 @@ std::optional<Exchange::Event> Exchange::Poll() {
 
 void Exchange::Listen() {
   if (std::exchange(is_reading_, true)) return;
-  call_->Read(response_, &is_reading_);
+  stream_->Read(response_, &is_reading_);
 }
 
 std::optional<Exchange::Event> Exchange::Heed(void* tag, bool ok) {
@@ -84,21 +60,12 @@ std::optional<Exchange::Event> Exchange::Heed(void* tag, bool ok) {
 }
 
 grpc::Status Exchange::Finish() {
-  void* tag;
   while (is_reading_ || is_writing_) {
+    void* tag;
     Await(tag);
     *static_cast<bool*>(tag) = false;
   }
-  grpc::Status status;
-  call_->Finish(&status, this);
-  Await(tag);
-  is_finished_ = true;
-  return status;
-}
-
-bool Exchange::Await(void*& tag) {
-  bool ok = false;
-  return queue_.Next(&tag, &ok) && ok;
+  return End();
 }
 
 }  // namespace oaktree::internal

@@ -3,30 +3,19 @@
 
 #include <absl/time/time.h>
 #include <google/protobuf/message.h>
-#include <grpcpp/client_context.h>
-#include <grpcpp/completion_queue.h>
 
-#include <memory>
 #include <optional>
 
-#include "oaktree/place.h"
+#include "oaktree/client_call.h"
 
 namespace oaktree::internal {
 
-using google::protobuf::Message;
-
-// One call that streams both ways, made once. Ends when this does, at the latest.
-class Exchange final {
+// One call that streams both ways.
+class Exchange final : public ClientCall {
  public:
   enum class Event { kHeard, kWritten, kEnd };
 
-  explicit Exchange(absl::Duration timeout);
-  ~Exchange();
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
-
-  // Before it is made.
-  grpc::ClientContext& context() { return context_; }
+  explicit Exchange(absl::Duration timeout) : ClientCall(timeout) {}
 
   // Makes the call, and sends the first message. What is heard is read into `response`, which must
   // outlive this.
@@ -42,24 +31,15 @@ class Exchange final {
   grpc::Status Finish();
 
  private:
-  using Call = grpc::ClientAsyncReaderWriter<Message, Message>;
-
   // Has what comes next be read.
   void Listen();
   // What the end of an operation comes to; nothing where that is told by another.
   std::optional<Event> Heed(void* tag, bool ok);
 
-  // Waits for an operation; true with its tag if it succeeded.
-  bool Await(void*& tag);
-
-  grpc::ClientContext context_;
-  grpc::CompletionQueue queue_;
-  std::unique_ptr<Call> call_;
   Message* response_ = nullptr;
   bool is_reading_ = false;
   bool is_writing_ = false;
   bool is_over_ = false;
-  bool is_finished_ = false;
 };
 
 }  // namespace oaktree::internal

@@ -41,7 +41,8 @@ absl::Status UploadImage(const std::shared_ptr<const Place>& place, const char* 
   if (can_help) {
     const auto size = content.Open();
     if (!size.ok()) return size.status();
-    if (MayBeThere(place, request, **size, options)) {
+    // What goes in one message says its digests in any case.
+    if (**size > static_cast<int64_t>(kChunk) && MayBeThere(place, request, **size, options)) {
       auto sha256 = Hash(content, 0, **size, EVP_sha256());
       if (!sha256.ok()) return sha256.status();
       about.set_sha256(*std::move(sha256));

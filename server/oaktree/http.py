@@ -13,6 +13,7 @@ import contextvars
 import random
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -40,6 +41,9 @@ READ_SECONDS = 60.0
 PIECE_BYTES = 1 << 17
 # How long what has no deadline waits for its turn.
 TURN_SECONDS = 60.0
+# On: close at once, and tell the peer so. A peer that has filled our window and waits for it to
+# open would else hear of an end a minute later, when the kernel forgets the connection.
+_NO_LINGERING = struct.pack("ii", 1, 0)
 
 
 class Reach:
@@ -97,6 +101,9 @@ class Reach:
             for connection in self._reading.values():
                 if connection.sock is not None:
                     with contextlib.suppress(OSError):
+                        connection.sock.setsockopt(
+                            socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING
+                        )
                         connection.sock.shutdown(socket.SHUT_RDWR)
 
 
