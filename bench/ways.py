@@ -166,8 +166,13 @@ def finish(size: int) -> transfer_pb2.UploadFinish:
     )
 
 
+# As oaktree's own clients do.
+_CHECKS = transfer_pb2.DownloadPart(checks_content=True)
+
+
 class Stub:
-    """The generated stubs, which compute no checksum: what is left is oaktree's and gRPC's."""
+    """The generated stubs, which say that they compute checksums and compute none: what is left is
+    oaktree's and gRPC's."""
 
     def __init__(self, where: Where) -> None:
         # Else all of a crowd would share one connection.
@@ -189,7 +194,9 @@ class Stub:
             self._id = told.image.id or self._id
 
     def down_image(self, size: int) -> None:
-        wanted = image_pb2.DownloadImageRequest(location=self._at, name_or_id=self._id)
+        wanted = image_pb2.DownloadImageRequest(
+            location=self._at, name_or_id=self._id, part=_CHECKS
+        )
         self._read(self._images.DownloadImage(wanted), size)
 
     def delete_image(self) -> None:
@@ -205,7 +212,7 @@ class Stub:
 
     def down_object(self, size: int) -> None:
         wanted = storage_object_pb2.DownloadStorageObjectRequest(
-            location=self._at, parent=CONTAINER, name_or_id=self._name
+            location=self._at, parent=CONTAINER, name_or_id=self._name, part=_CHECKS
         )
         self._read(self._objects.DownloadStorageObject(wanted), size)
 

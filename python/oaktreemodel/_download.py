@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
 
-from oaktreemodel._digests import Digests, digests
+from oaktreemodel._digests import Digests
 from oaktreemodel._drive import Driver, Stopped, Talk
 from oaktreemodel._failures import TOKEN_REFUSED, ended
 from oaktreemodel._patience import Patience
@@ -68,12 +68,13 @@ class Download:
         self._talk: Talk | None = None
         self._content: DownloadContent | None = None
         self._came = 0
-        # How often it was begun, and the hash of what came the last time through oaktree.
+        # How often it was begun.
         self._times = 0
-        self._sha256 = ""
+        # A part could not be compared with a hash of the whole.
+        self._is_whole = request.part == DownloadPart()
+        # Of all that came; None where the cloud does not say what it should be.
         self._whole: Digests | None = None
-        # What goes on, or is only a part, could not be compared with the hash of the whole.
-        self._goes_direct = request.part == DownloadPart()
+        self._goes_direct = self._is_whole
         self._has_tickets = "accepts_ticket" in request.DESCRIPTOR.fields_by_name
 
     async def save(self, timeout: float | None) -> None:
@@ -114,7 +115,7 @@ class Download:
                         # Without it, what follows may be of other bytes.
                         raise
                     await self._driver.pause(patience.lost(error))
-            await self._check()
+            self._check()
         finally:
             if self._whole is not None:
                 self._whole.close()
@@ -131,12 +132,12 @@ class Download:
                         if self._goes_direct and (ticket := await self._ticket(told)) is not None:
                             break
                     if told.chunk:
-                        made.update(told.chunk)
+                        if self._whole is None:
+                            made.update(told.chunk)
                         yield told.chunk
                     if told.HasField("finish"):
-                        if told.finish.sha256 != made.hex("sha256"):
+                        if self._whole is None and told.finish.sha256 != made.hex("sha256"):
                             raise _differ("what arrived", made.hex("sha256"), told.finish.sha256)
-                        self._sha256 = told.finish.sha256
                         return
                 else:
                     raise ended("a download before its end")
@@ -163,8 +164,9 @@ class Download:
         request.CopyFrom(self._request)
         if self._goes_direct and self._has_tickets:
             request.accepts_ticket = True
+        part = request.part
+        part.checks_content = self._is_whole
         if self._came and self._content is not None:
-            part = request.part
             part.offset_bytes += self._came
             if part.HasField("length_bytes"):
                 part.length_bytes -= self._came
@@ -177,9 +179,7 @@ class Download:
         self.response, self._content = told, told.content
         if self._on_size is not None:
             self._on_size(self._size() or 0)
-        # What can be read again is hashed only if it turns out that it has to be.
-        can_wait = self._sink is not None and self._sink.written() is not None
-        if self._is_whole() and self._hash() and not can_wait:
+        if self._is_whole and self._hash():
             self._whole = Digests(self._hash())
 
     def _size(self) -> int | None:
@@ -190,12 +190,6 @@ class Download:
         left = max(0, int(content.size_bytes) - int(part.offset_bytes))
         return min(left, int(part.length_bytes)) if part.HasField("length_bytes") else left
 
-    def _is_whole(self) -> bool:
-        part = self._request.part
-        return not part.offset_bytes and (
-            self._content is not None and self._size() == self._content.size_bytes
-        )
-
     def _hash(self) -> str:
         """The name of the hash to check the whole by; empty if none is told."""
         return next((one for one in HASHES if getattr(self._content, one)), "")
@@ -204,30 +198,17 @@ class Download:
         """Whether all has come, and its end was lost."""
         return self._times > 0 and self._came > 0 and self._came == self._size()
 
-    async def _check(self) -> None:
+    def _check(self) -> None:
         """Raises DataLoss if the bytes are not what they should be."""
         size = self._size()
         if size is not None and size != self._came:
             raise _differ("what arrived", f"{self._came} bytes", f"{size} bytes")
-        content = self._content
-        assert content is not None
-        name = self._hash()
-        if not self._is_whole() or not name:
+        if self._whole is None:
             return
-        if self._sha256 and self._times == 1:
-            # Hashed already; with another one oaktree has compared it.
-            if name != "sha256":
-                return
-            found = self._sha256
-        elif self._whole is not None:
-            found = self._whole.hex(name)
-        else:
-            assert self._sink is not None
-            written = self._sink.written()
-            assert written is not None
-            found = (await self._driver.work(digests, written, name))[name]
-        if found != getattr(content, name).lower():
-            raise _differ(f"the {name} of all", found, getattr(content, name))
+        name = self._hash()
+        found, wanted = self._whole.hex(name), getattr(self._content, name).lower()
+        if found != wanted:
+            raise _differ(f"the {name} of all", found, wanted)
 
     async def _get(self, ticket: Ticket) -> AsyncGenerator[bytes, None]:
         """The bytes straight from the cloud. Raises _Again if they have to come through oaktree."""

@@ -8,11 +8,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Protocol, Self, TypeAlias
-
-from oaktreemodel._source import CHUNK_BYTES
 
 Target: TypeAlias = str | os.PathLike[str] | IO[bytes]
 
@@ -22,9 +19,6 @@ class Sink(Protocol):
 
     def write(self, piece: bytes) -> None:
         """The next of them."""
-
-    def written(self) -> Iterator[bytes] | None:
-        """All there were so far; None if they cannot be read again."""
 
     def finish(self) -> None:
         """They are all there, and right."""
@@ -51,9 +45,6 @@ class Given:
             # A raw file may take less; one that does not say how much has taken all.
             count = self._file.write(left)
             left = left[len(left) if count is None else count :]
-
-    def written(self) -> None:
-        return None
 
     def finish(self) -> None:
         pass
@@ -86,18 +77,14 @@ class Path:
         folder, name = os.path.split(self._path)
         # Cut, for a name may be as long as names can be.
         self._part = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(6)}.part")
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
-            self._file = os.fdopen(os.open(self._part, flags, 0o666), "w+b", buffering=0)
+            self._file = os.fdopen(os.open(self._part, flags, 0o666), "wb", buffering=0)
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from error
 
     def write(self, piece: bytes) -> None:
         Given(self._file).write(piece)
-
-    def written(self) -> Iterator[bytes]:
-        self._file.seek(0)
-        yield from iter(lambda: self._file.read(CHUNK_BYTES), b"")
 
     def finish(self) -> None:
         if self._is_synced:

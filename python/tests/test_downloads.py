@@ -188,6 +188,7 @@ def test_it_goes_on_where_it_was(
     parts = [call.request.part for call in oaktree.calls["DownloadImage"]]
     assert [one.offset_bytes for one in parts] == [0, HALF, HALF, HALF + 1]
     assert [one.if_etag for one in parts] == ["", "e", "e", "e"]
+    assert all(one.checks_content for one in parts)
 
 
 @pytest.mark.parametrize("kind", ["path", "file"])

@@ -11,20 +11,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import queue
-import threading
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import grpc
-import requests
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.transfer_pb2 import UploadContent, UploadFinish, UploadProgress
 
 from oaktree import wire
 from oaktree.errors import Refused, invalid
 from oaktree.permit import Permit
-from oaktree.place import Place
 
 T = TypeVar("T")
 # Larger ones move no more bytes a second, and hold up others' calls for longer.
@@ -63,7 +59,7 @@ def check_sha256(came: str, finish: UploadFinish, content: UploadContent) -> Non
             )
 
 
-class _Wish:
+class Wish:
     """What the event loop waits for until a thread brings it about. The thread wakes the loop only
     if it waits, and not for every chunk."""
 
@@ -117,7 +113,7 @@ class Incoming:
         self._more = more
         self._early: list[bytes] = []
         self._permit = Permit()
-        self._room = _Wish()
+        self._room = Wish()
         self._queue: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
 
     async def head(self, size: int, silence: float | None = SILENCE_SECONDS) -> bytes:
@@ -245,88 +241,3 @@ class Incoming:
         if self._md5 is not None:
             return self._md5.hexdigest()
         return str(self._finish.md5 or self.content.md5).lower()
-
-
-class Outgoing:
-    """The bytes of a download: from the body of one HTTP response to a stream."""
-
-    def __init__(self, place: Place, ask: Callable[[], requests.Response]) -> None:
-        """`ask` sends the request, with stream=True, and raises what becomes an error; it runs in a
-        thread."""
-        self._place = place
-        self._ask = ask
-        self.sha256 = hashlib.sha256()
-        # How many bytes have come.
-        self.came = 0
-        self._loop = asyncio.get_running_loop()
-        self._head: asyncio.Future[requests.Response] = self._loop.create_future()
-        self._queue: deque[bytes] = deque()
-        self._arrival = _Wish()
-        self._slots = threading.Semaphore(AHEAD)
-        self._permit = Permit()
-        self._left = False
-        self._task: asyncio.Future[None] | None = None
-
-    async def __aenter__(self) -> requests.Response:
-        """The response, of which only the head has come."""
-        self._task = asyncio.ensure_future(self._place.carry(self._read))
-        self._task.add_done_callback(lambda task: self._arrival.look_here())
-        try:
-            await asyncio.wait((self._task, self._head), return_when=asyncio.FIRST_COMPLETED)
-            if not self._head.done():
-                self._task.result()
-        except BaseException:
-            # Who has not come in is not led out.
-            await self.__aexit__()
-            raise
-        return self._head.result()
-
-    async def __aexit__(self, *exception: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        # A thread that waits to hand over more has to learn that nobody takes it.
-        self._left = True
-        self._slots.release()
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, each chunk in its turn among all transfers' once it is asked for. Raises what
-        the reading of the body raised, once what came before it was taken."""
-        task = self._task
-        assert task is not None
-        while True:
-            await self._arrival.until(lambda: bool(self._queue) or task.done())
-            if not self._queue:
-                task.result()
-                return
-            chunk = self._queue.popleft()
-            self._slots.release()
-            async with self._permit.one():
-                yield chunk
-
-    # What follows runs in the thread.
-
-    def _read(self) -> None:
-        response = self._ask()
-        try:
-            told = response.headers.get("Content-Length")
-            self._loop.call_soon_threadsafe(self._begun, response)
-            while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
-                self.came += len(chunk)
-                self.sha256.update(chunk)
-                self.heard(chunk)
-                self._slots.acquire()
-                if self._left:
-                    return
-                self._queue.append(chunk)
-                self._arrival.look()
-            if told is not None and self.came != int(told):
-                raise bytes_differ(f"the cloud sent {self.came} bytes of {told}")
-        finally:
-            response.close()
-
-    def heard(self, chunk: bytes) -> None:
-        """Told of every chunk as it comes, in the thread."""
-
-    def _begun(self, response: requests.Response) -> None:
-        if not self._head.done():
-            self._head.set_result(response)

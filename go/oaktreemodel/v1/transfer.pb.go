@@ -275,7 +275,10 @@ type DownloadPart struct {
 	LengthBytes *int64 `protobuf:"varint,2,opt,name=length_bytes,json=lengthBytes,proto3,oneof" json:"length_bytes,omitempty"`
 	// The `etag` of an earlier download that this one goes on with: FAILED_PRECONDITION with reason
 	// CONTENT_CHANGED if they are other bytes now. Empty: whatever is there.
-	IfEtag        string `protobuf:"bytes,3,opt,name=if_etag,json=ifEtag,proto3" json:"if_etag,omitempty"`
+	IfEtag string `protobuf:"bytes,3,opt,name=if_etag,json=ifEtag,proto3" json:"if_etag,omitempty"`
+	// Whether the caller compares all that it has in the end with a digest in `content`. Else oaktree
+	// computes what it takes: that costs it more than all the rest.
+	ChecksContent bool `protobuf:"varint,4,opt,name=checks_content,json=checksContent,proto3" json:"checks_content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -329,6 +332,13 @@ func (x *DownloadPart) GetIfEtag() string {
 		return x.IfEtag
 	}
 	return ""
+}
+
+func (x *DownloadPart) GetChecksContent() bool {
+	if x != nil {
+		return x.ChecksContent
+	}
+	return false
 }
 
 // What a download is of. It comes before the bytes.
@@ -416,7 +426,8 @@ func (x *DownloadContent) GetSha512() string {
 // The end of a download: all bytes that were asked for were sent.
 type DownloadFinish struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The SHA-256 of what was sent, in hex.
+	// The SHA-256 of what was sent, in hex. Empty where `content` has a digest, and the request says
+	// that the caller checks it.
 	Sha256        string `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -588,11 +599,12 @@ const file_oaktreemodel_v1_transfer_proto_rawDesc = "" +
 	"\n" +
 	"sent_bytes\x18\x01 \x01(\x03R\tsentBytes\x12\x1d\n" +
 	"\n" +
-	"is_skipped\x18\x02 \x01(\bR\tisSkipped\"\x83\x01\n" +
+	"is_skipped\x18\x02 \x01(\bR\tisSkipped\"\xaa\x01\n" +
 	"\fDownloadPart\x12!\n" +
 	"\foffset_bytes\x18\x01 \x01(\x03R\voffsetBytes\x12&\n" +
 	"\flength_bytes\x18\x02 \x01(\x03H\x00R\vlengthBytes\x88\x01\x01\x12\x17\n" +
-	"\aif_etag\x18\x03 \x01(\tR\x06ifEtagB\x0f\n" +
+	"\aif_etag\x18\x03 \x01(\tR\x06ifEtag\x12%\n" +
+	"\x0echecks_content\x18\x04 \x01(\bR\rchecksContentB\x0f\n" +
 	"\r_length_bytes\"\x9a\x01\n" +
 	"\x0fDownloadContent\x12\"\n" +
 	"\n" +

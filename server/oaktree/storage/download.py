@@ -6,7 +6,6 @@ stops short is an error, whatever its length says, and never gets a finish.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -18,14 +17,14 @@ from oaktreemodel.v1.storage_object_pb2 import (
     DownloadStorageObjectRequest,
     DownloadStorageObjectResponse,
 )
-from oaktreemodel.v1.transfer_pb2 import DownloadContent, DownloadFinish
+from oaktreemodel.v1.transfer_pb2 import DownloadContent
 from openstack import exceptions
 
 from oaktree import objects, swift, swiftmeta, swiftnames, wire
 from oaktree.call import Call
 from oaktree.errors import Refused, failed, invalid, not_found
+from oaktree.outgoing import Outgoing
 from oaktree.place import Place
-from oaktree.transfer import Outgoing, bytes_differ
 
 _ETAG = re.compile(r"[!#-~]+")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -34,9 +33,9 @@ _CHUNK = DownloadStorageObjectResponse.CHUNK_FIELD_NUMBER
 
 async def download(call: Call, reader: Any) -> AsyncIterator[bytes]:
     place, asked = await call.place(), _Asked(call.request)
-    outgoing = _Hashed(place, asked)
+    outgoing = Outgoing(place, lambda: asked.send(place), asked.content, call.request.part)
     async with outgoing as response:
-        content = asked.content(response)
+        content = outgoing.content
         there = response.headers.copy()
         there["Content-Length"] = str(content.size_bytes)
         made = objects.message(place, asked.container, asked.name, there)
@@ -44,9 +43,7 @@ async def download(call: Call, reader: Any) -> AsyncIterator[bytes]:
         yield first.SerializeToString()
         async for chunk in outgoing.chunks():
             yield wire.field(_CHUNK, chunk)
-        asked.check(outgoing, content)
-    finish = DownloadFinish(sha256=outgoing.sha256.hexdigest())
-    yield DownloadStorageObjectResponse(finish=finish).SerializeToString()
+    yield DownloadStorageObjectResponse(finish=outgoing.finish()).SerializeToString()
 
 
 class _Asked:
@@ -56,14 +53,11 @@ class _Asked:
         self._request = request
         self._start = request.part.offset_bytes
         self._length = request.part.length_bytes if request.part.HasField("length_bytes") else None
-        self.is_whole = not self._start and self._length is None
+        self._is_whole = not self._start and self._length is None
         self.container = request.parent
         self.name = request.name_or_id
         # Of the whole, where the answer brings none of its bytes.
         self._size: int | None = None
-        self._expected = 0
-        # Whether the MD5 alone tells that the bytes are the right ones.
-        self.needs_md5 = False
 
     # What follows runs in a thread.
 
@@ -76,15 +70,12 @@ class _Asked:
             if not _ETAG.fullmatch(etag):
                 raise _changed(self.name)
             headers["If-Match"] = f'"{etag}"'
-        if not self.is_whole:
+        if not self._is_whole:
             end = "" if self._length is None else self._start + self._length - 1
             headers["Range"] = f"bytes={self._start}-{end}"
         try:
             if self._length != 0:
-                response = self._ask(place, "GET", headers)
-                has_md5 = bool(_md5(response.headers)) and not _sha256(response.headers)
-                self.needs_md5 = self.is_whole and has_md5
-                return response
+                return self._ask(place, "GET", headers)
         except exceptions.HttpException as error:
             if error.status_code != 416:
                 raise
@@ -104,8 +95,6 @@ class _Asked:
                 raise _changed(self.name) from error
             raise
 
-    # What follows does not.
-
     def content(self, response: requests.Response) -> DownloadContent:
         """What the bytes are of. Raises what is wrong with an answer before any of them."""
         headers = response.headers
@@ -119,39 +108,11 @@ class _Asked:
             first, size = int(match[1]), int(match[3])
         if self._start > size:
             raise invalid("part.offset_bytes", f"is {self._start}, and there are {size} bytes")
-        if self._size is None:
-            if first != self._start:
-                raise _no_answer("the bytes that were asked for")
-            left = size - first
-            self._expected = left if self._length is None else min(left, self._length)
+        if self._size is None and first != self._start:
+            raise _no_answer("the bytes that were asked for")
         return DownloadContent(
             size_bytes=size, etag=_etag(headers), md5=_md5(headers), sha256=_sha256(headers)
         )
-
-    def check(self, outgoing: _Hashed, content: DownloadContent) -> None:
-        """DATA_LOSS if what was sent is not what there is."""
-        if outgoing.came != self._expected:
-            raise bytes_differ(f"the cloud sent {outgoing.came} bytes of {self._expected}")
-        if not self.is_whole:
-            return
-        kind, kept, came = "SHA-256", content.sha256, outgoing.sha256.hexdigest()
-        if self.needs_md5:
-            kind, kept, came = "MD5", content.md5, outgoing.md5.hexdigest()
-        if kept and kept != came:
-            raise bytes_differ(f"the bytes have the {kind} {came}, and should have {kept}")
-
-
-class _Hashed(Outgoing):
-    """With the digest that Swift keeps, where there is none that costs nothing more."""
-
-    def __init__(self, place: Place, asked: _Asked) -> None:
-        super().__init__(place, lambda: asked.send(place))
-        self._asked = asked
-        self.md5 = hashlib.md5(usedforsecurity=False)
-
-    def heard(self, chunk: bytes) -> None:
-        if self._asked.needs_md5:
-            self.md5.update(chunk)
 
 
 def _etag(headers: Mapping[str, str]) -> str:

@@ -168,6 +168,17 @@ def test_the_digest_that_was_noted_is_of_other_bytes(modern: Store, parent: str)
     assert download(modern, parent, "o").content.sha256 == ""
 
 
+@pytest.mark.parametrize(("name", "is_told"), [("o", True), ("big", False)])
+def test_who_checks_it_himself(modern: Store, shared: str, name: str, is_told: bool) -> None:
+    """Nothing is computed for him, where the cloud says what the bytes should be."""
+    answers = list(begin(modern, shared, name, checks_content=True))
+    assert b"".join(answer.chunk for answer in answers) == DATA
+    content, finish = answers[0].content, answers[-1].finish
+    assert (content.md5, finish.sha256) == ((md5(DATA), "") if is_told else ("", sha256(DATA)))
+    rest = list(begin(modern, shared, name, checks_content=True, offset_bytes=9))
+    assert rest[-1].finish.sha256 == ("" if is_told else sha256(DATA[9:]))
+
+
 def test_the_token_is_good_no_longer(modern: Store, demo: DemoCloud, parent: str) -> None:
     demo.expire_tokens("modern")
     assert download(modern, parent, "o").data == DATA
