@@ -243,6 +243,9 @@ TEST_F(Uploads, TellTheirDigestWhereTheyMayBeThere) {
   EXPECT_EQ(list.where(0).values(0), "i");
   ASSERT_TRUE(Upload(FromBytes(bytes + "more")).ok());
   EXPECT_EQ(fake_.Calls("UploadImage")[1].Request<Request>().content().sha256(), "");
+  // One message tells it in any case.
+  ASSERT_TRUE(Upload(FromBytes(SomeBytes(kChunk))).ok());
+  EXPECT_EQ(fake_.Calls("ListImages").size(), 2u);
 }
 
 TEST_F(Uploads, BeginAgainWhenOaktreeWasLost) {
