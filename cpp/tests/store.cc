@@ -26,15 +26,15 @@ void Describe(const std::string& name, const Store::Object& object, v1::StorageO
 
 }  // namespace
 
-Store::Store(Fake& fake, const Cloud* cloud) : cloud_(cloud) {
-  const auto answers = [this, &fake](const std::string& rpc, auto make, size_t hears = 1) {
+Store::Store(Fake& fake, const Cloud* cloud) : fake_(fake), cloud_(cloud) {
+  const auto answers = [this](const std::string& rpc, auto make, size_t hears = 1) {
     Answer answer;
     answer.hears = hears;
     answer.makes = [this, make](const Call& call) {
       const std::lock_guard lock(mutex_);
       return make(call);
     };
-    fake.Set(rpc, {answer});
+    fake_.Set(rpc, {answer});
   };
   answers("PlanStorageObjectUploads", [this](const Call& call) {
     return Plan(call.Request<v1::PlanStorageObjectUploadsRequest>());

@@ -19,6 +19,8 @@ class Store {
  public:
   // Straight to the cloud there is a way if one is given.
   explicit Store(Fake& fake, const Cloud* cloud = nullptr);
+  // Stops the server first: of a call that its client has given up, it may still be at work.
+  ~Store() { fake_.Stop(); }
 
   struct Object {
     std::string bytes;
@@ -48,6 +50,7 @@ class Store {
   Answer Delete(const v1::DeleteManyStorageObjectsRequest& request);
   v1::UploadStep Step(const v1::UploadEntry& entry, const std::string& name, size_t segment);
 
+  Fake& fake_;
   const Cloud* const cloud_;
   int signed_ = 0;
   std::mutex mutex_;
