@@ -46,12 +46,9 @@ class Budget:
         self._waiting: list[tuple[int, int]] = []
         self._numbers = itertools.count()
 
-    def take(self, turn: Turn, seconds: float, counts: bool = True) -> None:
+    def take(self, turn: Turn, seconds: float) -> None:
         """Waits for one request's turn. RESOURCE_EXHAUSTED, at once, if that will not come within
-        so many seconds: the caller has no more time than that. What does not count waits only while
-        the cloud wants to be left alone."""
-        if not counts and self._closed_until <= self._clock() and not self._ended:
-            return
+        so many seconds: the caller has no more time than that."""
         with self._changed:
             ticket = (int(turn), next(self._numbers))
             heapq.heappush(self._waiting, ticket)
@@ -71,6 +68,18 @@ class Budget:
                 self._waiting.remove(ticket)
                 heapq.heapify(self._waiting)
                 self._changed.notify_all()
+
+    def take_none(self, seconds: float) -> None:
+        """As `take`, for a request that counts for nothing: it waits only while the cloud wants to
+        be left alone."""
+        with self._changed:
+            end = self._clock() + seconds
+            while not self._ended and (delay := self._closed_until - self._clock()) > 0:
+                if self._clock() + delay > end:
+                    raise _too_late(delay)
+                self._changed.wait(max(delay, 0.01))
+            if self._ended:
+                raise shutting_down()
 
     def check(self, turn: Turn, seconds: float) -> None:
         """RESOURCE_EXHAUSTED if the turn of a request that came now would not come within so many

@@ -272,7 +272,10 @@ class BoundedAdapter(TCPKeepAliveAdapter):
         turn = Turn.CHANGE if not _reads(request) else reach.turn if reach else Turn.READ
         carries = reach is not None and reach.carries
         for left in reversed(range(1 if carries else ATTEMPTS)):
-            self._budget.take(turn, turn_seconds(reach), counts=not carries)
+            if carries:
+                self._budget.take_none(turn_seconds(reach))
+            else:
+                self._budget.take(turn, turn_seconds(reach))
             pause = None
             try:
                 response = self._send(request, reach, *args, **kwargs)

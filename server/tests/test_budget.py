@@ -52,6 +52,24 @@ def test_a_bucket_fills_at_its_rate() -> None:
         budget.take(Turn.READ, 0)
 
 
+def test_what_does_not_count_takes_nothing() -> None:
+    clock = Clock()
+    budget = Budget(1, clock)
+    for _ in range(9):
+        budget.take_none(0)
+    for _ in range(3):
+        budget.take(Turn.READ, 0)
+    budget.take_none(0)
+    budget.close(5)
+    with pytest.raises(Refused):
+        budget.take_none(4)
+    clock.now += 5
+    budget.take_none(0)
+    budget.end()
+    with pytest.raises(Refused):
+        budget.take_none(0)
+
+
 def test_a_cloud_that_wants_to_be_left_alone_is() -> None:
     clock = Clock()
     budget = Budget(0, clock)
