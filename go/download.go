@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"errors"
 	"hash"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -86,9 +87,11 @@ type downloading[Q downloadRequest, A any] struct {
 	// How many there are to be; -1 where that is not known.
 	total int64
 	came  int64
-	// Of all bytes of the content. Nil where only a part is asked for.
-	whole hash.Hash
-	told  func(int64)
+	// Of all bytes of the content, and what it has to be. Nil where only a part is asked for, or the
+	// content tells no digest.
+	whole  hash.Hash
+	stored string
+	told   func(int64)
 }
 
 // all gets all bytes, in as many attempts as it takes.
@@ -130,19 +133,19 @@ func (d *downloading[Q, A]) attempt(ctx context.Context) (*pb.Ticket, error) {
 		set(asked, "accepts_ticket", protoreflect.ValueOfBool(true))
 	}
 	part := proto.CloneOf(asked.GetPart())
+	if part == nil {
+		part = &pb.DownloadPart{}
+	}
+	// Where the first response told no digest, a later one that does would not be looked at.
+	part.ChecksContent = part.GetOffsetBytes() == 0 && part.LengthBytes == nil && (d.about == nil || d.whole != nil)
 	if d.came > 0 {
-		if part == nil {
-			part = &pb.DownloadPart{}
-		}
 		part.OffsetBytes += d.came
 		part.IfEtag = d.content.GetEtag()
 		if part.LengthBytes != nil {
 			*part.LengthBytes -= d.came
 		}
 	}
-	if part != nil {
-		set(asked, "part", protoreflect.ValueOfMessage(part.ProtoReflect()))
-	}
+	set(asked, "part", protoreflect.ValueOfMessage(part.ProtoReflect()))
 	var (
 		ticket *pb.Ticket
 		finish *pb.DownloadFinish
@@ -162,7 +165,9 @@ func (d *downloading[Q, A]) attempt(ctx context.Context) (*pb.Ticket, error) {
 			return false
 		}
 		if chunk := told.GetChunk(); len(chunk) > 0 {
-			sum.Write(chunk)
+			if d.whole == nil {
+				sum.Write(chunk)
+			}
 			failed = d.take(chunk)
 		}
 		finish = told.GetFinish()
@@ -175,7 +180,7 @@ func (d *downloading[Q, A]) attempt(ctx context.Context) (*pb.Ticket, error) {
 		return ticket, err
 	case finish == nil || d.about == nil:
 		return nil, fault("the server ended the download without saying that all was sent")
-	case finish.GetSha256() != hexOf(sum):
+	case d.whole == nil && finish.GetSha256() != hexOf(sum):
 		return nil, differ("the bytes that came have the SHA-256 %s, and oaktree sent %s", hexOf(sum), finish.GetSha256())
 	}
 	return nil, nil
@@ -193,13 +198,14 @@ func (d *downloading[Q, A]) begin(answer *A, content *pb.DownloadContent) {
 		}
 	}
 	if part.GetOffsetBytes() == 0 && (!hasLength || d.total == content.GetSizeBytes()) {
+		// One is enough: each costs more than all the rest.
 		switch {
 		case content.GetSha256() != "":
-			d.whole = sha256.New()
+			d.whole, d.stored = sha256.New(), content.GetSha256()
 		case content.GetSha512() != "":
-			d.whole = sha512.New()
+			d.whole, d.stored = sha512.New(), content.GetSha512()
 		case content.GetMd5() != "":
-			d.whole = md5.New()
+			d.whole, d.stored = md5.New(), content.GetMd5()
 		}
 	}
 	d.told = meterOf(d.opts, subject(d.request), d.total).part("")
@@ -238,14 +244,8 @@ func (d *downloading[Q, A]) verify() error {
 	if d.whole == nil {
 		return nil
 	}
-	for _, stored := range []string{d.content.GetSha256(), d.content.GetSha512(), d.content.GetMd5()} {
-		if stored == "" {
-			continue
-		}
-		if came := hexOf(d.whole); came != stored {
-			return differ("the bytes that came have the digest %s, and what is stored has %s", came, stored)
-		}
-		break
+	if came := hexOf(d.whole); !strings.EqualFold(came, d.stored) {
+		return differ("the bytes that came have the digest %s, and what is stored has %s", came, d.stored)
 	}
 	return nil
 }

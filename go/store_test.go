@@ -241,14 +241,12 @@ func (s *store) download(said proto.Message) answer {
 	}
 	part := content[request.GetPart().GetOffsetBytes():]
 	object := objectOf(request.GetNameOrId(), content)
-	messages := []proto.Message{&pb.DownloadStorageObjectResponse{
-		StorageObject: object,
-		Content:       &pb.DownloadContent{SizeBytes: object.SizeBytes, Etag: object.GetEtag(), Md5: object.GetEtag()},
-	}}
+	told := &pb.DownloadContent{SizeBytes: object.SizeBytes, Etag: object.GetEtag(), Md5: object.GetEtag()}
+	messages := []proto.Message{&pb.DownloadStorageObjectResponse{StorageObject: object, Content: told}}
 	for chunk := range slices.Chunk(part, chunk) {
 		messages = append(messages, &pb.DownloadStorageObjectResponse{Chunk: chunk})
 	}
-	return reply(append(messages, &pb.DownloadStorageObjectResponse{Finish: &pb.DownloadFinish{Sha256: sha256Of(part)}})...)
+	return reply(append(messages, &pb.DownloadStorageObjectResponse{Finish: finishOf(request.GetPart(), told, part)})...)
 }
 
 // straightTo has what the store keeps go straight to a cloud.

@@ -224,7 +224,7 @@ func straight(f *fake, content []byte, ticket *pb.Ticket) {
 			told.Ticket = ticket
 			return reply(told)
 		}
-		return reply(sends(content, content[asked.GetPart().GetOffsetBytes():])...)
+		return reply(sendsOf(asked.GetPart(), of(content), content[asked.GetPart().GetOffsetBytes():])...)
 	}})
 }
 
