@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -311,35 +309,4 @@ func TestAnUploadOfADirectoryIsCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, len(s.all()), 0)
-}
-
-func TestTicketsOfADirectoryAreRenewedAndGivenUp(t *testing.T) {
-	for name, one := range map[string]struct {
-		instead func(http.ResponseWriter, *http.Request) bool
-		sent    int
-	}{
-		"expired once": {func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.RawQuery == "sig=1" {
-				w.WriteHeader(http.StatusUnauthorized)
-			}
-			return r.URL.RawQuery == "sig=1"
-		}, 0},
-		"refused": {func(w http.ResponseWriter, _ *http.Request) bool {
-			w.WriteHeader(http.StatusForbidden)
-			return true
-		}, len(files())},
-		"broken off": {func(_ http.ResponseWriter, r *http.Request) bool {
-			_, _ = io.CopyN(io.Discard, r.Body, 1)
-			panic(http.ErrAbortHandler)
-		}, len(files())},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx, s, client := withStore(t)
-			s.straightTo(t).do(one.instead)
-			_, err := oaktree.UploadDirectory(ctx, client.Scope, tree(t, files()), "c", oaktree.UploadDirectoryOptions{})
-			fine(t, err)
-			are(t, s.all(), files())
-			same(t, len(s.sent), one.sent)
-		})
-	}
 }

@@ -203,7 +203,7 @@ func (p *place) put(ctx context.Context, ticket *pb.Ticket, shown *token, name s
 	if from.left == 0 {
 		// What has a body of unknown length would be sent in chunks.
 		request.Body = http.NoBody
-		err = from.check(from.sums)
+		err = from.check()
 		_ = from.Close()
 	} else {
 		request.Body = from
@@ -235,9 +235,10 @@ type body struct {
 	from    io.Reader
 	sent    int64
 	left    int64
-	sums    digests
+	// What each byte is written to.
+	sums io.Writer
 	// check says what is wrong with what has been read; the last bytes are not sent then.
-	check func(digests) error
+	check func() error
 	told  func(int64)
 	err   error
 	// Ends what moves nothing for too long.
@@ -248,8 +249,8 @@ type body struct {
 	closed chan struct{}
 }
 
-func newBody(of *content, from io.Reader, size int64, check func(digests) error, told func(int64)) *body {
-	return &body{content: of, from: from, left: size, sums: newDigests(), check: check, told: told, closed: make(chan struct{})}
+func newBody(of *content, from io.Reader, size int64, sums io.Writer, check func() error, told func(int64)) *body {
+	return &body{content: of, from: from, left: size, sums: sums, check: check, told: told, closed: make(chan struct{})}
 }
 
 func (b *body) Read(into []byte) (int, error) {
@@ -273,7 +274,7 @@ func (b *body) Read(into []byte) (int, error) {
 	b.sent += int64(count)
 	switch {
 	case b.left == 0:
-		err = b.check(b.sums)
+		err = b.check()
 	case errors.Is(err, io.EOF):
 		err = b.content.short()
 	}

@@ -47,8 +47,9 @@ func send[Q, A any, P uploadRequest[Q], T any](ctx context.Context, at *place, o
 	if err == nil {
 		err = promise(asked, from.size)
 	}
+	var sums func() digests
 	if err == nil {
-		err = foretell(ctx, at, asked, from)
+		sums, err = foretell(ctx, at, asked, from)
 	}
 	if err != nil {
 		return none, err
@@ -58,7 +59,7 @@ func send[Q, A any, P uploadRequest[Q], T any](ctx context.Context, at *place, o
 	u := &uploading[Q, A, P]{
 		at: at, open: open, from: from, request: asked, again: again,
 		opts: append(opts[:len(opts):len(opts)], &again.shown),
-		told: told,
+		told: told, sums: sums,
 	}
 	if goesStraight(opts) && from.size >= directBytes {
 		u.acceptsTicket = set(asked, "accepts_ticket", protoreflect.ValueOfBool(true))
@@ -105,7 +106,9 @@ type uploading[Q, A any, P uploadRequest[Q]] struct {
 	from    *content
 	request P
 	told    func(int64)
-	again   *repeats
+	// For what an attempt sends.
+	sums  func() digests
+	again *repeats
 	// Whether a ticket was asked for.
 	acceptsTicket bool
 }
@@ -200,7 +203,7 @@ func (u *uploading[Q, A, P]) send(ctx context.Context, stream grpc.BidiStreaming
 	if err != nil {
 		return err
 	}
-	sums, left := newDigests(), u.from.size
+	sums, left := u.sums(), u.from.size
 	next := P(proto.CloneOf(u.request))
 	for isFirst := true; ; isFirst = false {
 		chunk := make([]byte, min(left, chunkBytes))
@@ -256,12 +259,13 @@ func (u *uploading[Q, A, P]) check(sums digests) error {
 // sendStraight sends all straight to the cloud: the first chunk and the rest. There is no finish
 // where that cannot be: then the bytes are to go through oaktree.
 func (u *uploading[Q, A, P]) sendStraight(ctx context.Context, ticket *pb.Ticket, first []byte, rest io.Reader) (*pb.UploadFinish, error) {
-	body := newBody(u.from, io.MultiReader(bytes.NewReader(first), rest), u.from.size, u.check, u.told)
+	sums := u.sums()
+	body := newBody(u.from, io.MultiReader(bytes.NewReader(first), rest), u.from.size, sums, func() error { return u.check(sums) }, u.told)
 	_, err := u.at.put(ctx, ticket, u.again.shown.token, "", nil, body)
 	var barred *barred
 	switch {
 	case err == nil:
-		return body.sums.finish(), nil
+		return sums.finish(), nil
 	case !errors.As(err, &barred):
 		return nil, err
 	case ctx.Err() != nil:

@@ -10,15 +10,16 @@ import (
 
 // foretell says the digests of an image that may be there already, so that it is not sent again. They
 // take a reading more: only what can be read again is read so, and only where an image of the same name
-// and size is there. What goes in one message says them in any case.
-func foretell(ctx context.Context, at *place, asked proto.Message, from *content) error {
+// and size is there. What goes in one message says them in any case. What it gives is for what is sent.
+func foretell(ctx context.Context, at *place, asked proto.Message, from *content) (func() digests, error) {
 	image, ok := asked.(*pb.UploadImageRequest)
 	if !ok || from.size <= chunkBytes || !from.isRepeatable || image.GetAllowDuplicates() ||
 		image.GetContent().GetSha256() != "" || !mayBeThere(ctx, at, image) {
-		return nil
+		return newDigests, nil
 	}
 	sums := newDigests()
 	err := from.hashed(ctx, sums)
+	sums.isMade = true
 	if err == nil {
 		err = from.unchanged()
 	}
@@ -28,7 +29,7 @@ func foretell(ctx context.Context, at *place, asked proto.Message, from *content
 	if err == nil {
 		sums.foretell(image.GetContent())
 	}
-	return err
+	return func() digests { return sums }, err
 }
 
 func mayBeThere(ctx context.Context, at *place, image *pb.UploadImageRequest) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -155,6 +156,44 @@ func TestWhatIsHashedBeforehandIsWhatItWas(t *testing.T) {
 			same(t, len(f.calls("UploadImage")), 0)
 		})
 	}
+}
+
+// changing holds other bytes once it is read from its beginning again.
+type changing struct {
+	*bytes.Reader
+	then   *bytes.Reader
+	begins atomic.Int32
+}
+
+func (c *changing) ReadAt(into []byte, at int64) (int, error) {
+	from := c.Reader
+	if at == 0 && c.begins.Add(1) > 1 || c.begins.Load() > 1 {
+		from = c.then
+	}
+	return from.ReadAt(into, at)
+}
+
+func TestWhatIsForetoldIsHashedOnce(t *testing.T) {
+	ctx, f, client := start(t)
+	content := noise(2*chunk + 1)
+	other := append([]byte{1}, content[1:]...)
+	came := newReceived()
+	f.answer("ListImages", listed(int64(len(content))))
+	f.answer("UploadImage", answer{serve: func(stream grpc.ServerStream, first proto.Message) error {
+		if err := came.rest(stream, first); err != nil {
+			return err
+		}
+		if came.finish.GetSha256() != sha256Of(came.bytes.Bytes()) {
+			return refusal(codes.DataLoss, "BYTES_DIFFER", "others came")
+		}
+		return stream.SendMsg(&pb.UploadImageResponse{Image: image})
+	}})
+	from := &changing{Reader: bytes.NewReader(content), then: bytes.NewReader(other)}
+	_, err := client.Images.Upload(ctx, oaktree.Reader(from, -1), debian())
+	failsAs(t, err, "BYTES_DIFFER")
+	// It is oaktree that finds it: what it is told is what was said beforehand.
+	same(t, came.all(t).bytes.String(), string(other))
+	same(t, came.finish, &pb.UploadFinish{Sha256: sha256Of(content), Md5: md5Of(content)})
 }
 
 func isChanged(t testing.TB, err error) {
