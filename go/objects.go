@@ -44,13 +44,13 @@ func (c StorageObjects) upload(ctx context.Context, source Source, request *pb.U
 		if err := promise(asked, from.size); err != nil {
 			return nil, err
 		}
-		plan := &pb.PlanStorageObjectUploadsRequest{Location: asked.GetLocation(), Parent: asked.GetParent(), Prefix: folder}
-		step, err := c.askAgain(ctx, plan, name, from, nil)
+		asking := &pb.PlanStorageObjectUploadsRequest{Location: asked.GetLocation(), Parent: asked.GetParent(), Prefix: folder}
+		plan, err := c.askAgain(ctx, asking, name, from, nil)
 		if err != nil {
 			return nil, err
 		}
-		if step.GetSegments() != nil || step.GetAction() == pb.UploadAction_UPLOAD_ACTION_SKIP {
-			return newSegments(c, asked, from, step, told, opts).upload(ctx)
+		if plan.GetSegments() != nil || plan.GetAction() == pb.UploadAction_UPLOAD_ACTION_SKIP {
+			return newSegments(c, asked, from, plan, told, opts).upload(ctx)
 		}
 	}
 	return c.send(ctx, from, asked, told, opts)

@@ -28,19 +28,21 @@ type segments struct {
 	request *pb.UploadStorageObjectRequest
 	from    *content
 	step    *pb.UploadStep
-	opts    []grpc.CallOption
-	meter   *meter
-	way     *signed
+	// Their MD5s by index, as far as they were told.
+	md5s  []string
+	opts  []grpc.CallOption
+	meter *meter
+	way   *signed
 	// By index.
 	made   []*pb.CommittedSegment
 	sha256 string
 }
 
-func newSegments(c StorageObjects, request *pb.UploadStorageObjectRequest, from *content, step *pb.UploadStep, told func(int64), opts []grpc.CallOption) *segments {
+func newSegments(c StorageObjects, request *pb.UploadStorageObjectRequest, from *content, plan planned, told func(int64), opts []grpc.CallOption) *segments {
 	// Counted together, told by whoever is asked.
 	meter := newMeter(func(now Progress) { told(now.SentBytes) }, "", from.size)
-	s := &segments{c: c, request: request, from: from, step: step, opts: opts, meter: meter}
-	if all := step.GetSegments(); len(all) > 0 {
+	s := &segments{c: c, request: request, from: from, step: plan.UploadStep, md5s: plan.md5s, opts: opts, meter: meter}
+	if all := plan.GetSegments(); len(all) > 0 {
 		s.made = make([]*pb.CommittedSegment, len(all))
 		lead, _ := path.Split(all[0].GetName())
 		s.way = newSigned(c, request.GetLocation(), request.GetParent(), lead, true)
@@ -153,12 +155,9 @@ func (s *segments) kept() error {
 func (s *segments) one(ctx context.Context, segment *pb.PlannedSegment, part *content) error {
 	told := s.meter.part("")
 	sum := ""
-	if segment.GetIsDone() {
-		hashed := md5.New()
-		if err := part.hashed(ctx, hashed); err != nil {
-			return err
-		}
-		sum = hexOf(hashed)
+	// What was not compared cannot be known to be there.
+	if index := int(segment.GetIndex()); segment.GetIsDone() && index < len(s.md5s) {
+		sum = s.md5s[index]
 	} else {
 		isThere, err := s.way.use(ctx, func(ticket *pb.Ticket) (err error) {
 			sum, err = s.put(ctx, ticket, segment, part, told)
@@ -259,9 +258,16 @@ func (s *segments) keep(ctx context.Context) (*pb.StorageObject, error) {
 	return s.c.Update(ctx, changes)
 }
 
+// planned is what is to be done with one file.
+type planned struct {
+	*pb.UploadStep
+	// Those of its segments, where oaktree has asked for them.
+	md5s []string
+}
+
 // askAgain is what is to be done with one file, once the checksums are told that are asked for. A step
 // that is there already is the first answer.
-func (c StorageObjects) askAgain(ctx context.Context, plan *pb.PlanStorageObjectUploadsRequest, name string, from *content, step *pb.UploadStep) (*pb.UploadStep, error) {
+func (c StorageObjects) askAgain(ctx context.Context, plan *pb.PlanStorageObjectUploadsRequest, name string, from *content, step *pb.UploadStep) (planned, error) {
 	entry := &pb.UploadEntry{Path: name, SizeBytes: from.size}
 	// Once for the whole, and once for the segments.
 	for range 3 {
@@ -270,21 +276,21 @@ func (c StorageObjects) askAgain(ctx context.Context, plan *pb.PlanStorageObject
 				break
 			}
 			if err := checksums(ctx, entry, step, from); err != nil {
-				return nil, err
+				return planned{}, err
 			}
 		}
 		asked := proto.CloneOf(plan)
 		asked.Entries = []*pb.UploadEntry{entry}
 		steps, err := c.plan(ctx, asked)
 		if err != nil {
-			return nil, err
+			return planned{}, err
 		}
 		if len(steps) != 1 {
-			return nil, fault("the server planned something else than was asked for")
+			return planned{}, fault("the server planned something else than was asked for")
 		}
 		step = steps[0]
 	}
-	return step, nil
+	return planned{step, entry.GetSegmentMd5S()}, nil
 }
 
 // checksums adds those to an entry that a step asks for.

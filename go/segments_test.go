@@ -83,9 +83,12 @@ func TestWhatIsThereOfALargeObjectIsNotSent(t *testing.T) {
 	content := noise(10 * chunk)
 	s.segments[home+"0"] = content[:4*chunk]
 	s.segments[home+"1"] = noise(4 * chunk)
-	_, err := client.StorageObjects.Upload(ctx, oaktree.Bytes(content), disk())
+	from := &changing{Reader: bytes.NewReader(content), then: bytes.NewReader(content)}
+	_, err := client.StorageObjects.Upload(ctx, oaktree.Reader(from, -1), disk())
 	fine(t, err)
 	same(t, string(s.objects["a/disk"]), string(content))
+	// The first is read to be compared, and for the digest of the whole.
+	same(t, from.begins.Load(), int32(2))
 	same(t, len(s.sent), 2)
 	for _, one := range s.sent {
 		if one.GetSegment().GetIndex() == 0 {

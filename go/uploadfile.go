@@ -45,27 +45,27 @@ func (d *directoryUpload) file(ctx context.Context, step *pb.UploadStep) error {
 }
 
 func (d *directoryUpload) moved(ctx context.Context, step *pb.UploadStep, from *content, told func(int64)) (FileAction, string, error) {
-	step, err := d.objects.askAgain(ctx, d.planOf(nil), step.GetPath(), from, step)
+	plan, err := d.objects.askAgain(ctx, d.planOf(nil), step.GetPath(), from, step)
 	switch {
 	case err != nil:
 		return "", "", err
-	case step.GetAction() == pb.UploadAction_UPLOAD_ACTION_SKIP:
-		return FileSkipped, step.GetWhy(), nil
+	case plan.GetAction() == pb.UploadAction_UPLOAD_ACTION_SKIP:
+		return FileSkipped, plan.GetWhy(), nil
 	case d.options.DryRun:
-		return FileSent, step.GetWhy(), nil
+		return FileSent, plan.GetWhy(), nil
 	}
 	request := &pb.UploadStorageObjectRequest{
-		Parent: d.container, Name: step.GetName(), ModifiedAt: timestamppb.New(from.modified),
+		Parent: d.container, Name: plan.GetName(), ModifiedAt: timestamppb.New(from.modified),
 	}
-	if step.GetSegments() != nil {
-		_, err = newSegments(d.objects, request, from, step, told, nil).upload(ctx)
-		return FileSent, step.GetWhy(), err
+	if plan.GetSegments() != nil {
+		_, err = newSegments(d.objects, request, from, plan, told, nil).upload(ctx)
+		return FileSent, plan.GetWhy(), err
 	}
 	isThere, err := d.way.use(ctx, func(ticket *pb.Ticket) error { return d.put(ctx, ticket, request, from, told) })
 	if err == nil && !isThere {
 		_, err = d.objects.send(ctx, from, request, told, nil)
 	}
-	return FileSent, step.GetWhy(), err
+	return FileSent, plan.GetWhy(), err
 }
 
 // put sends one straight to the cloud, which compares the bytes with their MD5 by itself: so they are
