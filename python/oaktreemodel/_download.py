@@ -165,7 +165,9 @@ class Download:
         if self._goes_direct and self._has_tickets:
             request.accepts_ticket = True
         part = request.part
-        part.checks_content = self._is_whole
+        # Who began without a digest has nothing to compare one with that is told later.
+        is_checked = self._content is None or self._whole is not None
+        part.checks_content = self._is_whole and is_checked
         if self._came and self._content is not None:
             part.offset_bytes += self._came
             if part.HasField("length_bytes"):

@@ -202,6 +202,14 @@ def test_the_parts_make_something_else(
     assert os.listdir(folder) == []
 
 
+def test_a_digest_that_is_told_late(client: Any, oaktree: Oaktree, folder: Path) -> None:
+    oaktree.answer("DownloadImage", broken(), whole(sha256=sha256(DATA)))
+    client.images.download("n", folder / "file")
+    assert (folder / "file").read_bytes() == DATA
+    checks = [call.request.part.checks_content for call in oaktree.calls["DownloadImage"]]
+    assert checks == [True, False]
+
+
 def test_only_the_end_was_lost(client: Any, oaktree: Oaktree, folder: Path) -> None:
     oaktree.answer("DownloadImage", broken(stop=len(DATA), sha256=sha256(DATA)))
     client.images.download("n", folder / "file")
