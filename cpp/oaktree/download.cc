@@ -53,10 +53,10 @@ class Downloading {
         on_progress_(options.on_progress),
         sign_(sign),
         asked_(*Part<v1::DownloadPart>(request, "part")),
+        is_whole_(asked_.offset_bytes() == 0 && !asked_.has_length_bytes()),
         // Without a digest nothing would say that the right bytes came, and there is one of the
         // whole only.
-        goes_straight_(!options.through_oaktree && asked_.offset_bytes() == 0 &&
-                       !asked_.has_length_bytes()),
+        goes_straight_(!options.through_oaktree && is_whole_),
         heard_(response.New()),
         trial_(place, path, options) {
     progress_.name = Text(request, "name_or_id");
@@ -110,6 +110,8 @@ class Downloading {
   void GoOn() {
     auto* part = Part<v1::DownloadPart>(request_, "part");
     *part = asked_;
+    // Who began without a digest has nothing to compare one with that is told later.
+    part->set_checks_content(is_whole_ && (received_ == 0 || whole_));
     Clear(request_, "accepts_ticket");
     if (goes_straight_) SetFlag(request_, "accepts_ticket");
     if (received_ == 0) return;
@@ -152,12 +154,12 @@ class Downloading {
     const std::string& chunk =
         heard_->GetReflection()->GetStringReference(*heard_, field, &scratch);
     if (!chunk.empty()) {
-      sent_.Add(chunk);
+      if (!whole_) sent_.Add(chunk);
       if (absl::Status status = Keep(chunk); !status.ok()) return status;
     }
     if (Has(*heard_, "finish")) {
       is_finished = true;
-      if (Part<v1::DownloadFinish>(*heard_, "finish")->sha256() != sent_.Take()) {
+      if (!whole_ && Part<v1::DownloadFinish>(*heard_, "finish")->sha256() != sent_.Take()) {
         return BytesDiffer("what arrived is not what the server sent");
       }
     }
@@ -231,10 +233,8 @@ class Downloading {
       progress_.total_bytes = *expected_;
     }
     known_ = WhatIsKnown(content);
-    const bool is_whole = asked_.offset_bytes() == 0 &&
-                          (!asked_.has_length_bytes() || expected_ == content.size_bytes());
     whole_.reset();
-    if (is_whole && known_.kind != nullptr) whole_.emplace(known_.kind);
+    if (is_whole_ && known_.kind != nullptr) whole_.emplace(known_.kind);
     return absl::OkStatus();
   }
 
@@ -257,6 +257,8 @@ class Downloading {
   const OnProgress on_progress_;
   const Signer& sign_;
   const v1::DownloadPart asked_;
+  // Whether all was asked for, and so is compared with what the cloud says of all.
+  const bool is_whole_;
   bool goes_straight_;
   // How often bytes that came straight broke off.
   int broken_ = 0;
@@ -268,7 +270,7 @@ class Downloading {
   // How many bytes are to come. Absent: nobody tells.
   std::optional<int64_t> expected_;
   int64_t received_ = 0;
-  // Of what one call sends.
+  // Of what one call sends, where nothing is known of the whole.
   Digest sent_{EVP_sha256()};
   // Of everything, where that is known.
   std::optional<Digest> whole_;

@@ -63,6 +63,7 @@ TEST_F(Downloading, BringsAFile) {
   const auto call = fake_.OnlyCall("DownloadImage");
   EXPECT_EQ(call.Request<Request>().name_or_id(), "i");
   EXPECT_TRUE(call.Request<Request>().accepts_ticket());
+  EXPECT_TRUE(call.Request<Request>().part().checks_content());
   struct stat made;
   ASSERT_EQ(::stat((folder_ / "f").c_str(), &made), 0);
   const mode_t mask = ::umask(0);
@@ -165,6 +166,37 @@ TEST_F(Downloading, GoesOnWithinTheAskedPart) {
   const auto part = fake_.Calls("DownloadImage")[1].Request<Request>().part();
   EXPECT_EQ(part.offset_bytes(), 3000);
   EXPECT_EQ(part.length_bytes(), 2000);
+  EXPECT_FALSE(part.checks_content());
+}
+
+// An answer that says so of its bytes, at its beginning and at its end.
+Answer Told(Answer answer, const std::string& md5, const std::string& sha256) {
+  v1::DownloadImageResponse first, last;
+  first.ParseFromString(answer.messages.front());
+  first.mutable_content()->set_md5(md5);
+  answer.messages.front() = first.SerializeAsString();
+  last.mutable_finish()->set_sha256(sha256);
+  answer.messages.back() = last.SerializeAsString();
+  return answer;
+}
+
+TEST_F(Downloading, ComparesWithTheCloudsDigestOrElseWithOaktrees) {
+  fake_.Set("DownloadImage", {Told(Downloads(bytes_), Md5(bytes_), "")});
+  EXPECT_TRUE(Download(ToFile(folder_ / "f")).ok());
+  fake_.Set("DownloadImage", {Told(Downloads(bytes_), "", Sha256(bytes_))});
+  EXPECT_TRUE(Download(ToFile(folder_ / "f")).ok());
+  for (const std::string& wrong : {std::string(), Sha256("other")}) {
+    fake_.Set("DownloadImage", {Told(Downloads(bytes_), "", wrong)});
+    EXPECT_TRUE(absl::IsDataLoss(Download(ToFile(folder_ / "f")).status()));
+  }
+}
+
+TEST_F(Downloading, HasOaktreeCompareWhereADigestIsToldTooLate) {
+  const Answer begun = Cut(Told(Downloads(bytes_), "", ""), 5, kAway);
+  fake_.Set("DownloadImage", {begun, Downloads(bytes_, 4000)});
+  ASSERT_TRUE(Download(ToFile(folder_ / "f")).ok());
+  EXPECT_TRUE(Contents(folder_ / "f") == bytes_);
+  EXPECT_FALSE(fake_.Calls("DownloadImage")[1].Request<Request>().part().checks_content());
 }
 
 TEST_F(Downloading, EndsWhenTheBytesChangedMeanwhile) {
