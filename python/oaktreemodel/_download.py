@@ -216,7 +216,7 @@ class Download:
         """The bytes straight from the cloud. Raises _Again if they have to come through oaktree."""
         from oaktreemodel._direct import Direct
 
-        headers = usable(ticket, await self._driver.token())
+        headers = usable(ticket, await self._driver.token(), self._driver.is_secure)
         if headers is None or not self._hash():
             raise _Again
         with Direct() as direct:

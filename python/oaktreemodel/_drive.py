@@ -55,6 +55,10 @@ class Driver(Protocol):
     def channel(self) -> Any:
         """For other calls than those of the collection."""
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether oaktree is asked by TLS."""
+
     async def token(self) -> str:
         """What is shown to oaktree; empty for nothing."""
 

@@ -42,7 +42,7 @@ class Signed:
             ticket = await self._find(expired)
             if ticket is None:
                 break
-            headers = usable(ticket, await self._driver.token())
+            headers = usable(ticket, await self._driver.token(), self._driver.is_secure)
             if headers is None:
                 self._is_closed = True
                 break

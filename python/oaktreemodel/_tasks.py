@@ -215,6 +215,10 @@ class Tasks:
     def channel(self) -> grpc.aio.Channel:
         return self.connection.channel
 
+    @property
+    def is_secure(self) -> bool:
+        return self.connection.endpoint.is_secure
+
     async def token(self) -> str:
         shown = await self.connection.token(Deadline(None))
         return dict(shown).get("authorization", "").removeprefix("Bearer ")

@@ -106,6 +106,10 @@ class Threads:
     def channel(self) -> grpc.Channel:
         return self._connection.channel
 
+    @property
+    def is_secure(self) -> bool:
+        return self._connection.endpoint.is_secure
+
     async def token(self) -> str:
         return _token_in(self._connection.token(Deadline(None)))
 

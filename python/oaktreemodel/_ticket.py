@@ -37,14 +37,14 @@ def url_of(ticket: Ticket, name: str) -> str:
     return f"{ticket.url}{'/'.join(steps)}{ticket.url_end}"
 
 
-def usable(ticket: Ticket, token: str) -> dict[str, str] | None:
+def usable(ticket: Ticket, token: str, is_secure: bool) -> dict[str, str] | None:
     """The headers to add so that the ticket is good; None if it is none for this caller.
 
-    His token goes nowhere without TLS, unless it stays on this machine.
+    His token goes nowhere without TLS, unless it stays on this machine; nor does what oaktree told
+    him by TLS, which `is_secure` says.
     """
-    if ticket.auth != TicketAuth.TICKET_AUTH_CALLER_TOKEN:
-        return {}
     where = urlsplit(ticket.url)
-    if not token or not (where.scheme == "https" or where.hostname in LOCAL):
-        return None
-    return {"X-Auth-Token": token}
+    is_clear = where.scheme != "https" and where.hostname not in LOCAL
+    if ticket.auth != TicketAuth.TICKET_AUTH_CALLER_TOKEN:
+        return None if is_clear and is_secure else {}
+    return {"X-Auth-Token": token} if token and not is_clear else None

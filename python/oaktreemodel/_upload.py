@@ -140,7 +140,7 @@ class Upload:
         """Sends the bytes straight to the cloud. None if they have to go through oaktree."""
         from oaktreemodel._direct import Body, Direct
 
-        headers = usable(ticket, await self._driver.token())
+        headers = usable(ticket, await self._driver.token(), self._driver.is_secure)
         if headers is None:
             return None
 

@@ -216,7 +216,9 @@ def test_names_travel_as_they_are(web: Web) -> None:
     ],
 )
 def test_tokens_go_nowhere_without_tls(url: str, good: bool) -> None:
-    found = usable(v1.Ticket(url=url, auth=CALLER), "secret")
-    assert found == ({"X-Auth-Token": "secret"} if good else None)
+    for is_secure in (True, False):
+        found = usable(v1.Ticket(url=url, auth=CALLER), "secret", is_secure)
+        assert found == ({"X-Auth-Token": "secret"} if good else None)
     signed = v1.Ticket(url=url, auth=v1.TicketAuth.TICKET_AUTH_SIGNED)
-    assert usable(signed, "secret") == {}
+    assert usable(signed, "secret", False) == {}
+    assert usable(signed, "secret", True) == ({} if good else None)
