@@ -41,7 +41,7 @@ class Application:
             await send_whole(send, *await admin.answer(self.cloud, request))
             return
         calls = self.cloud.calls
-        calls.enter()
+        calls.enter(request.headers.get("user-agent", ""))
         try:
             await self._serve(request, send)
         except ClientDisconnect:

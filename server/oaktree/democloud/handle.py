@@ -188,7 +188,8 @@ class DemoCloud:
         return counted
 
     def traffic(self, cloud: str) -> dict[str, Any]:
-        """kinds as in `calls`; in_flight now; most_in_flight; cut: how many the client gave up."""
+        """kinds as in `calls`; others: how many another program than oaktree asked; in_flight now;
+        most_in_flight; cut: how many the client gave up."""
         report: dict[str, Any] = self.admin(cloud, "GET", "calls")
         return report
 
