@@ -33,8 +33,11 @@ class Ignored:
         self._spec = GitIgnoreSpec.from_lines(patterns)
 
     def __contains__(self, path: str) -> bool:
-        """Whether it is left out; of a directory, with a slash at the end."""
-        return self._spec.match_file(path)
+        """Whether it, or a directory that it is in, is left out; of a directory, with a slash at
+        the end."""
+        ends = [at for at, one in enumerate(path, 1) if one == "/" or at == len(path)]
+        # Nothing is taken back out of a directory, as in git: so each on the way is asked about.
+        return any(self._spec.match_file(path[:end]) for end in ends)
 
 
 class Scan:

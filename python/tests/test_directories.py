@@ -104,6 +104,28 @@ def test_what_is_ignored_or_extra(
     assert container.objects == kept | {"y.tmp": b""}
 
 
+@pytest.mark.parametrize(
+    ("ignore", "out"),
+    [(["a", "!a/z"], ["a/b/c", "a/z"]), (["*", "!*0", "!z"], [*FILES.keys() - {"a0"}])],
+)
+def test_nothing_is_taken_back_out_of_an_ignored_folder(
+    client: Any,
+    directories: Directories,
+    container: Container,
+    source: Path,
+    tmp_path: Path,
+    ignore: list[str],
+    out: list[str],
+) -> None:
+    container.objects = dict.fromkeys(out, b"kept") | {"z": b"goes"}
+    result = directories.upload_directory(client, source, "c", delete_extra=True, ignore=ignore)
+    assert result.deleted == 1
+    sent = {path: data for path, data in FILES.items() if path not in out}
+    assert container.objects == dict.fromkeys(out, b"kept") | sent
+    directories.download_directory(client, "c", "", tmp_path / "t", ignore=ignore)
+    assert found(tmp_path / "t") == sent
+
+
 def test_links_and_what_is_no_file(
     client: Any, directories: Directories, container: Container, source: Path
 ) -> None:
