@@ -20,7 +20,8 @@ import (
 type DownloadDirectoryOptions struct {
 	// Which objects: those whose names begin so. It is no part of the files' paths. Empty: all.
 	Prefix string
-	// Whether to change nothing, and only tell.
+	// Whether to change nothing, and only tell. So it is not tried out whether the directory takes a
+	// and A for the same name, and not told that two objects would be one file by that.
 	DryRun bool
 	// Which files and directories to leave out, in the words of .gitignore.
 	Ignore []string
@@ -36,7 +37,7 @@ type DownloadDirectoryOptions struct {
 // not there. Files that are there with the same bytes are left alone, and what no object is of stays.
 //
 // Nothing is ever written outside the directory, whatever the names say. A name that leads out of it, or
-// is no path here, is told in the result, and the others are fetched nevertheless: the error is a
+// is no path here, or is of the same file as another, is told in the result, and the others are fetched nevertheless: the error is a
 // *[FilesFailed] then. A file appears under its name once all of it is there and verified. Any other
 // error is of what would befall every file, as with [UploadDirectory].
 func DownloadDirectory(ctx context.Context, scope *Scope, container, directory string, options DownloadDirectoryOptions) (*DirectoryResult, error) {
@@ -65,6 +66,13 @@ func DownloadDirectory(ctx context.Context, scope *Scope, container, directory s
 	if d.root != nil {
 		defer d.root.Close()
 	}
+	tried := d.root
+	if options.DryRun {
+		tried = nil
+	}
+	if d.taken, err = newTaken(tried, d.isFolder()); err != nil {
+		return d.tally.end(err)
+	}
 	return d.tally.end(d.all(ctx, parallel))
 }
 
@@ -74,6 +82,7 @@ type directoryDownload struct {
 	options   DownloadDirectoryOptions
 	// Nil in a dry run where there is no directory.
 	root    *os.Root
+	taken   *taken
 	ignored ignored
 	tally   *tally
 	meter   *meter
@@ -90,9 +99,16 @@ func (d *directoryDownload) all(ctx context.Context, parallel int) error {
 			err = failed
 			break
 		}
-		if place := d.pathOf(object.GetName()); place != "" && !d.ignored.holds(place) {
-			group.Go(func() error { return d.file(working, place, object) })
+		place := d.pathOf(object.GetName())
+		if place == "" || d.ignored.holds(place) {
+			continue
 		}
+		if failed := d.taken.take(place, object.GetName()); failed != nil {
+			// That befalls no other file.
+			_ = d.tally.failed(place, failed)
+			continue
+		}
+		group.Go(func() error { return d.file(working, place, object) })
 	}
 	// What one of them failed by comes before what followed from that.
 	if failed := group.Wait(); failed != nil {
@@ -104,11 +120,16 @@ func (d *directoryDownload) all(ctx context.Context, parallel int) error {
 // pathOf is where an object belongs below the directory.
 func (d *directoryDownload) pathOf(name string) string {
 	place := strings.TrimPrefix(name, d.options.Prefix)
-	if d.options.Prefix != "" && !strings.HasSuffix(d.options.Prefix, "/") {
-		// Of what is called photos/a, the prefix photos is meant as a folder's name.
+	if d.isFolder() {
 		place = strings.TrimPrefix(place, "/")
 	}
 	return place
+}
+
+// isFolder tells whether the prefix may be a folder's name that lacks its slash: of what is called
+// photos/a, the prefix photos is meant so.
+func (d *directoryDownload) isFolder() bool {
+	return d.options.Prefix != "" && !strings.HasSuffix(d.options.Prefix, "/")
 }
 
 // file fetches one object, unless its bytes are there.

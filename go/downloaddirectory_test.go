@@ -129,3 +129,42 @@ func TestAWholeContainerGoesStraight(t *testing.T) {
 		t.Fatal(there.requests())
 	}
 }
+
+func TestOfTwoObjectsOfOneFileTheSecondFails(t *testing.T) {
+	for name, one := range map[string]struct {
+		prefix  string
+		objects []string
+		folds   bool
+		// Which files come, by the object, and which fail.
+		want   map[string]string
+		failed string
+	}{
+		"a prefix that is a folder or not": {"photos", []string{"photos/a", "photosa"}, false, map[string]string{"a": "photos/a"}, "a"},
+		"a prefix that is a folder":        {"photos/", []string{"photos/a", "photos/b"}, false, map[string]string{"a": "photos/a", "b": "photos/b"}, ""},
+		"a directory that folds cases":     {"", []string{"B/\u00c4", "b/\u00e4"}, true, map[string]string{"B/\u00c4": "B/\u00c4"}, "b/\u00e4"},
+		"one that does not":                {"", []string{"A", "a"}, false, map[string]string{"A": "A", "a": "a"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, s, client := withStore(t)
+			for _, object := range one.objects {
+				s.put(object, []byte(object))
+			}
+			if one.folds {
+				defer oaktree.SetFoldsCases()()
+			}
+			folder := t.TempDir()
+			result, err := oaktree.DownloadDirectory(ctx, client.Scope, "c", folder, oaktree.DownloadDirectoryOptions{Prefix: one.prefix})
+			are(t, contents(t, folder), one.want)
+			same(t, result.Sent, len(one.want))
+			if one.failed == "" {
+				fine(t, err)
+				return
+			}
+			var failed *oaktree.FilesFailed
+			if !errors.As(err, &failed) || len(failed.Failed) != 1 {
+				t.Fatal(err)
+			}
+			same(t, failed.Failed[0].Path, one.failed)
+		})
+	}
+}

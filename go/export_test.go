@@ -1,6 +1,9 @@
 package oaktree
 
-import "time"
+import (
+	"os"
+	"time"
+)
 
 // For tests of what lasts: no test waits for a pause as long as the real ones.
 func init() { shortest = 20 * time.Millisecond }
@@ -75,4 +78,12 @@ func SetAskFromBytes(count int64) func() {
 	before := askFromBytes
 	askFromBytes = count
 	return func() { askFromBytes = before }
+}
+
+// SetFoldsCases has directories take a and A for the same name, until the function that it gives is
+// called.
+func SetFoldsCases() func() {
+	before := foldsCases
+	foldsCases = func(*os.Root) (bool, error) { return true, nil }
+	return func() { foldsCases = before }
 }
