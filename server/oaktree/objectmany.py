@@ -117,11 +117,14 @@ class _Deleting:
 
     async def _batch(self, batch: Batch, told: _Told | None) -> bool:
         """Whether any of it is gone, or nothing failed."""
-        whole = [name for name, item in batch.items() if self._is_whole(name, item)]
-        groups = [whole[at : at + self._may_group] for at in range(0, len(whole), _GROUP)]
+        whole: list[str] = []
+        single: list[str] = []
+        for name, item in batch.items():
+            (whole if self._is_whole(name, item) else single).append(name)
+        step = self._may_group or 1
+        groups = [whole[at : at + step] for at in range(0, len(whole), step)]
         failed: dict[str, Refused] = {}
         gone = set(batch)
-        single = [name for name in batch if name not in set(whole)]
         for left in await asyncio.gather(*map(self._group, groups)):
             single += left
         for name, result in zip(single, await asyncio.gather(*map(self._one, single)), strict=True):

@@ -155,11 +155,13 @@ def test_a_group_that_is_given_up_goes_one_by_one(modern: Store, name: str, body
     assert everything(modern, name) == []
 
 
-def test_a_cloud_that_deletes_no_groups(
-    modern: Store, name: str, monkeypatch: pytest.MonkeyPatch
+# None; fewer than there are, and than go in a batch.
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_a_cloud_that_deletes_few_at_once(
+    modern: Store, name: str, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     known = swift.info(modern.place)
-    fields = {**vars(known), "max_bulk_deletes": 0}
+    fields = {**vars(known), "max_bulk_deletes": most}
     monkeypatch.setattr(swift, "info", lambda place: swift.Info(**fields))
     modern.fill(name, *"abcd")
     large(modern, name, "e")
