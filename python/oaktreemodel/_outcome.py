@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 Action: TypeAlias = Literal["send", "skip", "delete"]
 
-# What befell one file and would befall every other.
+# What befell one file and would befall every other; so would an OSError with one of these numbers.
 HOPELESS = (
     DeadlineExceeded,
     PermissionDenied,
@@ -138,9 +138,10 @@ class Tally:
 
     def failed(self, path: str, error: Exception) -> None:
         """Raises the error itself if it is no fault of this file's."""
-        if isinstance(error, HOPELESS) or not isinstance(
-            error, OaktreeError | OSError | ValueError
-        ):
+        is_full = isinstance(error, OSError) and error.errno in FULL
+        if is_full or isinstance(error, HOPELESS):
+            raise error
+        if not isinstance(error, OaktreeError | OSError | ValueError):
             raise error
         with self._lock:
             self.result.failed.append(FileFailure(path, error))

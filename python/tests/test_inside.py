@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 from conftest import Directories
 from fake import Oaktree
 from folders import found, laid_out
-from oaktreemodel import _inside, v1
+from oaktreemodel import _inside, _target, v1
 from oaktreemodel._inside import Inside
-from store import Container, md5, sha256
+from store import Container, Web, md5, sha256
 
 EVIL = [
     "../out",
@@ -82,6 +83,36 @@ def test_other_bytes_than_listed(
     oaktree.answer("DownloadStorageObject", lying)
     result = directories.download_directory(client, "c", "", tmp_path / "t")
     assert [type(one.error) for one in result.failed] == [oaktreemodel.DataLoss]
+    assert os.listdir(tmp_path / "t") == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_no_room_for_any_file(
+    client: Any,
+    directories: Directories,
+    oaktree: Oaktree,
+    container: Container,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    is_signed: bool,
+) -> None:
+    def write(sink: object, piece: bytes) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(_target.Path, "write", write)
+    container.objects = {str(name): b"1" for name in range(30)}
+    web = container.web = Web(container) if is_signed else None
+    try:
+        with pytest.raises(OSError, match=os.strerror(number)) as raised:
+            directories.download_directory(client, "c", "", tmp_path / "t", parallel=1)
+    finally:
+        if web is not None:
+            web.stop()
+    assert raised.value.errno == number
+    tried = oaktree.calls["DownloadStorageObject"] if web is None else web.seen
+    assert len(tried) < len(container.objects)
     assert os.listdir(tmp_path / "t") == []
 
 
