@@ -6,6 +6,7 @@ It is imported by what has a ticket only: other programs need not wait for urlli
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from types import TracebackType
@@ -40,6 +41,29 @@ _NEVER_THERE = (
     ProxyError,
     SSLError,
 )
+
+
+# urllib3 logs the URL of what it sends, and a ticket's is a secret.
+_LOGS = ("connection", "connectionpool", "poolmanager", "util.retry")
+_ours = threading.local()
+
+
+def _is_others(record: logging.LogRecord) -> bool:
+    """Whether what is logged is not of a request of ours, which this thread is in."""
+    return not getattr(_ours, "is_sending", False)
+
+
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    _ours.is_sending = True
+    try:
+        yield
+    finally:
+        _ours.is_sending = False
+
+
+for _name in _LOGS:
+    logging.getLogger(f"urllib3.{_name}").addFilter(_is_others)
 
 
 class Body:
@@ -87,7 +111,7 @@ class Direct:
         Raises Unreachable, Broken, or what the body raises.
         """
         sent = {**ticket.headers, **headers, "Content-Length": str(size)}
-        with self._translated(body):
+        with self._translated(body), _unlogged():
             response = self._pool.request(
                 ticket.http_method,
                 url_of(ticket, name),
@@ -104,7 +128,7 @@ class Direct:
     ) -> Generator[bytes, None, None]:
         """The bytes. Raises Unreachable before the first, or Broken."""
         sent = {"Accept-Encoding": "identity", **ticket.headers, **headers}
-        with self._translated():
+        with self._translated(), _unlogged():
             response = self._pool.request(
                 ticket.http_method,
                 url_of(ticket, name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import oaktreemodel
 import pytest
+import urllib3
 from fake import Oaktree
 from oaktreemodel import _patience, v1
 from oaktreemodel._ticket import url_of, usable
@@ -69,6 +71,24 @@ def test_an_upload_with_a_ticket(client: Any, oaktree: Oaktree, web: Web) -> Non
     # Beside what shows of which format they are, oaktree gets none of them.
     assert len(sent(oaktree.only_call("UploadImage"))) <= CHUNK
     assert seen[-1].sent_bytes == len(DATA)
+
+
+def test_a_signed_url_is_not_logged(
+    client: Any, oaktree: Oaktree, web: Web, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    there, back = web.one("PUT"), web.one("GET")
+    there.url += "?temp_url_sig=s3cret"
+    back.url += "?temp_url_sig=s3cret"
+    oaktree.answer("UploadImage", offer(there))
+    oaktree.answer("DownloadImage", fetch(back, md5=md5(DATA)))
+    client.images.upload(DATA, name="n")
+    client.images.download("n", tmp_path / "file")
+    assert [path for _, path, _ in web.seen] == ["/c/x?temp_url_sig=s3cret"] * 2
+    assert "s3cret" not in caplog.text
+    # What the program itself asks for is its own matter.
+    urllib3.request("GET", f"{web.url}x?mine")
+    assert "x?mine" in caplog.text
 
 
 def test_the_caller_adds_his_token(known: Any, exchanging: Oaktree, web: Web) -> None:
