@@ -104,14 +104,22 @@ class Scan:
         found: list[tuple[bytes, str, os.DirEntry[str]]] = []
         with os.scandir(place) as entries:
             for entry in entries:
-                slash = "/" if entry.is_dir(follow_symlinks=self._follows) else ""
                 try:
+                    if self._follows:
+                        # Of a link that leads nowhere `is_dir` only says that it is none.
+                        entry.stat()
+                    slash = "/" if entry.is_dir(follow_symlinks=self._follows) else ""
                     name = entry.name + slash
                     found.append((name.encode(), name, entry))
                 except UnicodeEncodeError:
                     shown = (folder + entry.name).encode(errors="surrogateescape")
                     told = ValueError(f"the name {shown!r} is not UTF-8, as objects' names are")
                     self._failed(shown.decode(errors="backslashreplace"), told)
+                except OSError as error:
+                    path = folder + entry.name
+                    # It may have been a file as well as a directory.
+                    if not (path in self._ignored and path + "/" in self._ignored):
+                        self._failed(path, error)
         found.sort(key=lambda one: one[0])
         return [(name, entry) for _, name, entry in found]
 

@@ -144,6 +144,31 @@ def test_links_and_what_is_no_file(
     assert container.objects["folder/b/c"] == FILES["a/b/c"]
 
 
+@pytest.mark.parametrize("folder", ["", "a/"])
+@pytest.mark.parametrize("to", ["link", "nowhere"])
+def test_links_that_cannot_be_followed(
+    client: Any,
+    directories: Directories,
+    container: Container,
+    source: Path,
+    folder: str,
+    to: str,
+) -> None:
+    link = folder + "link"
+    (source / link).symlink_to(to)
+    wishes: dict[str, Any] = {"delete_extra": True, "follow_symlinks": True}
+    container.objects = {f"{link}/z": b"may be there still"}
+    # What is for directories alone does not say that there is no file.
+    for ignore in ([], ["link/"]):
+        result = directories.upload_directory(client, source, "c", ignore=ignore, **wishes)
+        assert [one.path for one in result.failed if one.path] == [link]
+        assert container.objects == FILES | {f"{link}/z": b"may be there still"}
+    container.objects["extra"] = b""
+    result = directories.upload_directory(client, source, "c", ignore=["link"], **wishes)
+    assert (result.failed, result.deleted) == ([], 1)
+    assert container.objects == FILES | {f"{link}/z": b"may be there still"}
+
+
 def test_files_that_cannot_be_sent(
     client: Any, directories: Directories, container: Container, source: Path
 ) -> None:
