@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from oaktreemodel.v1.storage_object_pb2 import (
+    PlannedSegment,
     PlanStorageObjectUploadsRequest,
-    PlanStorageObjectUploadsResponse,
     UploadAction,
     UploadEntry,
+    UploadStep,
 )
 from openstack import exceptions
 
-from oaktree import objectlist, objects, swift, swiftnames
+from oaktree import objectlist, objects, swift, swiftnames, wire
 from oaktree.call import Call
 from oaktree.errors import invalid, not_found
 from oaktree.place import Place
@@ -27,6 +28,11 @@ from oaktree.storage.segments import Left, Upload
 from oaktree.swift import Info, Item
 
 MAX_ENTRIES = 5000
+# Half of what a client takes as one message. An entry may be of a thousand segments, and a
+# container may have any number of objects that no file is of.
+MOST_BYTES = 32 << 20
+# The field of a response that its steps are.
+_STEPS = 16
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
 SAME_BYTES, OTHER_BYTES = "the same bytes are there", "other bytes are there"
 SAME_SIZE = "one of the same size is there"
@@ -115,7 +121,7 @@ def _merged(
     while row is not None:
         steps.extra(row)
         row = next(rows, None)
-    return steps.response.SerializeToString()
+    return steps.response()
 
 
 # What is there.
@@ -147,7 +153,8 @@ class _Steps:
         request: PlanStorageObjectUploadsRequest,
         info: Info,
     ) -> None:
-        self.response = PlanStorageObjectUploadsResponse()
+        self._steps: list[bytes] = []
+        self._size = 0
         self._place = place
         self._container = container
         self._request = request
@@ -160,7 +167,8 @@ class _Steps:
         # With a slash at the end and no bytes it stands for a directory, for those who look at it.
         if (name.endswith("/") and not row["bytes"]) or not path:
             return
-        self._add(path, name, UploadAction.UPLOAD_ACTION_DELETE, "no file is of this name")
+        why = "no file is of this name"
+        self._add(path, name, UploadAction.UPLOAD_ACTION_DELETE, why)
 
     def entry(self, index: int, entry: UploadEntry, name: str, there: Item | None) -> None:
         size = entry.size_bytes
@@ -194,9 +202,10 @@ class _Steps:
             found = resume.find(self._place, self._container, name, upload, md5s, exists)
             if found is not None and not md5s:
                 action, why = Compare, "an upload of one of the same size was broken off"
-        self._add(entry.path, name, action, why)
+        parts = None
         if action == Send or (action == Compare and (etag or found)):
-            self._segments(found or Left(resume.new(upload)), knows=bool(md5s))
+            parts = found or Left(resume.new(upload))
+        self._add(entry.path, name, action, why, parts, knows=bool(md5s))
 
     def _slo_etag(self, name: str) -> str:
         """Of an object in segments, where the listing does not tell; empty if it is in one
@@ -204,22 +213,46 @@ class _Steps:
         headers = objects.head(self._place, self._container, name) or {}
         return headers.get("Etag", "") if objects.is_static(headers) else ""
 
-    def _segments(self, left: Left, knows: bool) -> None:
-        """Adds to the last step what it is sent in. `knows`: whether what is left is known to be
-        right."""
-        step, upload = self.response.steps[-1], left.upload
-        step.upload_id = upload.id
-        for index in range(upload.count):
-            step.segments.add(
-                index=index,
-                offset_bytes=index * upload.segment_size,
-                size_bytes=upload.length(index),
-                is_done=knows and index in left.segments,
-                name=upload.name(index),
+    def _add(
+        self,
+        path: str,
+        name: str,
+        action: UploadAction.ValueType,
+        why: str,
+        left: Left | None = None,
+        *,
+        knows: bool = False,
+    ) -> None:
+        """Adds a step; `left` is the upload it goes on with, in segments. `knows`: whether what is
+        left is known to be right."""
+        step = UploadStep(path=path, name=name, action=action, why=why)
+        if left is not None:
+            step.upload_id = left.upload.id
+            step.segments.extend(_planned_segments(left, knows=knows))
+        # Serialised one by one: a message of all would take many times as much.
+        self._steps.append(wire.field(_STEPS, step.SerializeToString()))
+        self._size += len(self._steps[-1])
+        if self._size > MOST_BYTES:
+            raise invalid(
+                "entries",
+                "and the objects that none of them is of make more steps and segments than the "
+                f"{MOST_BYTES} bytes of an answer hold; send fewer entries at once",
             )
 
-    def _add(self, path: str, name: str, action: UploadAction.ValueType, why: str) -> None:
-        self.response.steps.add(path=path, name=name, action=action, why=why)
+    def response(self) -> bytes:
+        return b"".join(self._steps)
+
+
+def _planned_segments(left: Left, *, knows: bool) -> Iterator[PlannedSegment]:
+    upload = left.upload
+    for index in range(upload.count):
+        yield PlannedSegment(
+            index=index,
+            offset_bytes=index * upload.segment_size,
+            size_bytes=upload.length(index),
+            is_done=knows and index in left.segments,
+            name=upload.name(index),
+        )
 
 
 def _compared(
