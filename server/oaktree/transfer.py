@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import queue
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import grpc
@@ -33,6 +34,8 @@ SILENCE_SECONDS = 120.0
 TELLING_SECONDS = 0.2
 # Of every Upload's response; the plugin's common-numbers.
 _PROGRESS = 7
+# The digests that clients tell, and how many hexadecimal digits they have.
+_DIGESTS = {"sha256": 64, "md5": 32}
 
 
 def bytes_differ(message: str) -> Refused:
@@ -46,17 +49,27 @@ def progress(sent_bytes: int, is_skipped: bool = False) -> bytes:
     return wire.field(_PROGRESS, told.SerializeToString())
 
 
-def check_sha256(came: str, finish: UploadFinish, content: UploadContent) -> None:
-    """DATA_LOSS if what came, by its SHA-256, is not what was said to come, at the end of the
-    upload or before it. INVALID_ARGUMENT if the end does not say it."""
+def check_said(where: str, said: UploadContent | UploadFinish) -> None:
+    """INVALID_ARGUMENT for a digest that is none: clouds are told some, in headers."""
+    for name, digits in _DIGESTS.items():
+        digest = getattr(said, name)
+        if digest and not re.fullmatch(rf"[0-9a-fA-F]{{{digits}}}", digest):
+            raise invalid(f"{where}.{name}", f"must be {digits} hexadecimal digits")
+
+
+def check_digests(came: Mapping[str, str], finish: UploadFinish, content: UploadContent) -> None:
+    """DATA_LOSS if what came, by its digests, is not what was said to come, at the end of the
+    upload or before it. INVALID_ARGUMENT if the end does not say its SHA-256."""
     if not finish.sha256:
         raise invalid("finish.sha256", "is missing and is needed")
-    for where, said in (("finish", finish.sha256), ("content", content.sha256)):
-        if said and said.lower() != came:
-            raise bytes_differ(
-                f"the bytes that arrived have the SHA-256 {came}, and {where}.sha256 is {said}; "
-                "nothing of them was kept"
-            )
+    for name, digest in came.items():
+        for where, said in (("finish", finish), ("content", content)):
+            told = getattr(said, name)
+            if told and told.lower() != digest:
+                raise bytes_differ(
+                    f"what was sent has the {name} {digest}, and {where}.{name} is {told}; nothing "
+                    "of it was kept"
+                )
 
 
 class Wish:
@@ -91,7 +104,8 @@ class Incoming:
 
     It is that body, too: requests takes its length and iterates over it, in a thread. One of no
     bytes it would send without a length: iterate over it instead, and send nothing. The constructor
-    raises INVALID_ARGUMENT if the request does not say how many bytes there are.
+    raises INVALID_ARGUMENT if the request does not say how many bytes there are, or tells a digest
+    that is none.
     """
 
     def __init__(self, first: Any, more: AsyncIterator[Any] | None) -> None:
@@ -99,6 +113,7 @@ class Incoming:
         content = first.content
         if not content.HasField("size_bytes"):
             raise invalid("content.size_bytes", "is missing and is needed")
+        check_said("content", content)
         self.size: int = content.size_bytes
         self.content = content
         self.sha256 = hashlib.sha256()
@@ -145,6 +160,7 @@ class Incoming:
         if self._received > self.size:
             raise invalid("chunk", f"more bytes came than the {self.size} of content.size_bytes")
         if message.HasField("finish"):
+            check_said("finish", message.finish)
             self._finish = message.finish
             return chunk or None
         return chunk
@@ -232,7 +248,8 @@ class Incoming:
         """Whether what came is what was sent."""
         if self._finish.sha256 and not self.md5:
             raise invalid("finish.md5", "is missing, and content.promises_md5 says that it comes")
-        check_sha256(self.sha256.hexdigest(), self._finish, self.content)
+        came = {"sha256": self.sha256.hexdigest(), "md5": self.md5}
+        check_digests(came, self._finish, self.content)
 
     @property
     def md5(self) -> str:

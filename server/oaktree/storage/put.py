@@ -22,7 +22,7 @@ from oaktree.storage import clearing, headers, segments
 from oaktree.storage.homes import Homes
 from oaktree.storage.segments import Upload
 from oaktree.swift import Info
-from oaktree.transfer import Incoming, bytes_differ, check_sha256
+from oaktree.transfer import CHUNK_BYTES, Incoming, bytes_differ, check_digests
 from oaktree.translate import translate
 
 
@@ -50,7 +50,7 @@ class Put:
         else:
             self._headers = headers.of(request, info)
             if request.content.sha256:
-                self._headers[swiftmeta.SHA256] = headers.sha256(request.content.sha256)
+                self._headers[swiftmeta.SHA256] = request.content.sha256.lower()
         if self._size > info.max_object_bytes:
             raise invalid(
                 "content.size_bytes",
@@ -64,15 +64,10 @@ class Put:
         if len(chunk) != self._size:
             raise invalid("content.size_bytes", f"says {self._size}, and {len(chunk)} were sent")
         sha256 = hashlib.sha256(chunk).hexdigest()
-        check_sha256(sha256, self._request.finish, content)
+        md5 = hashlib.md5(chunk, usedforsecurity=False).hexdigest()
+        check_digests({"sha256": sha256, "md5": md5}, self._request.finish, content)
         if not self._is_segment:
             self._headers[swiftmeta.SHA256] = sha256
-        md5 = hashlib.md5(chunk, usedforsecurity=False).hexdigest()
-        if content.md5.lower() not in ("", md5):
-            raise bytes_differ(
-                f"the bytes that arrived have the MD5 {md5}, not {content.md5}; nothing of them "
-                "was kept"
-            )
         return self._put(chunk, md5)
 
     def look(self) -> bytes | None:
@@ -123,6 +118,12 @@ class Put:
         came = md5 if isinstance(body, bytes) else body.md5
         etag = response.headers.get("Etag", "").strip('"')
         if etag != came:
+            if isinstance(body, Incoming) and self._holds(etag, body.sha256.hexdigest()):
+                raise invalid(
+                    "finish.md5",
+                    f"is {came}, and the cloud says {etag} of just the bytes that were sent, by "
+                    "their SHA-256: they are stored",
+                )
             self._spoilt(etag, came)
         self._clear(response.headers)
         return self._told(self._stored(response.headers))
@@ -182,6 +183,24 @@ class Put:
             Reason.REASON_ALREADY_EXISTS,
             f"there is an object {self._name!r} already; nothing was stored",
         )
+
+    def _holds(self, etag: str, sha256: str) -> bool:
+        """Whether the cloud has what was sent, and the client's word on its MD5 is what is wrong.
+        It is read back for that: who deleted good bytes would leave nothing, as what was
+        there before is gone."""
+        content = self._request.content
+        if not content.promises_md5 or content.md5:
+            # By oaktree's own count, or by what the cloud compares itself.
+            return False
+        try:
+            with self._ask("GET", stream=True) as response:
+                made = hashlib.sha256()
+                while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
+                    made.update(chunk)
+                there = response.headers.get("Etag", "").strip('"')
+        except Exception:
+            return False
+        return there == etag and made.hexdigest() == sha256
 
     def _spoilt(self, etag: str, md5: str) -> None:
         """The cloud holds something else than was sent."""

@@ -20,13 +20,15 @@ from oaktree.call import Call
 from oaktree.errors import invalid
 from oaktree.place import Place
 from oaktree.storage.put import Put
-from oaktree.transfer import Incoming, progress
+from oaktree.transfer import Incoming, check_said, progress
 
 
 async def upload(call: Call, reader: Any) -> AsyncIterator[bytes]:
     request = call.request
     if not request.content.HasField("size_bytes"):
         raise invalid("content.size_bytes", "is missing and is needed")
+    check_said("content", request.content)
+    check_said("finish", request.finish)
     place = await call.place()
     if request.HasField("finish"):
         yield await place.carry(lambda: Put(place, request).at_once())

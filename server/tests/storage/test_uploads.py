@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from oaktreemodel.v1.storage_object_pb2 import UploadStorageObjectRequest
+from oaktreemodel.v1.storage_object_pb2 import UploadSegment, UploadStorageObjectRequest
 from oaktreemodel.v1.transfer_pb2 import UploadContent, UploadFinish
 
 from .asks import Code, Store, refused
@@ -74,6 +75,10 @@ def test_odd_names(modern: Store, parent: str, odd: str, at_once: bool) -> None:
         ({"content": UploadContent(size_bytes=4)}, "content.size_bytes"),
         ({"content": UploadContent(size_bytes=6 << 30)}, "content.size_bytes"),
         ({"content": UploadContent(sha256="x")}, "content.sha256"),
+        ({"content": UploadContent(md5="a\r\nX-Delete-At: 1")}, "content.md5"),
+        ({"content": UploadContent(md5="中" * 32)}, "content.md5"),
+        ({"finish": UploadFinish(sha256="x" * 64)}, "finish.sha256"),
+        ({"finish": UploadFinish(sha256=sha256(b"abc"), md5="x")}, "finish.md5"),
         ({"metadata": {"a": "b\nc"}}, "metadata"),
         ({"content_type": "a\r\nX-Delete-At: 1"}, "content_type"),
         ({"request_id": "x"}, "request_id"),
@@ -92,6 +97,21 @@ def test_what_cannot_be_stored(
 def test_what_does_not_say_how_many_bytes_there_are(modern: Store, parent: str) -> None:
     request = UploadStorageObjectRequest(location=modern.location, parent=parent, name="o")
     with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "content.size_bytes"):
+        list(start(modern, iter([request])))
+
+
+def test_a_segment_whose_digest_is_none(modern: Store, parent: str) -> None:
+    """Told before any of its bytes are sent."""
+    request = UploadStorageObjectRequest(
+        location=modern.location,
+        parent=parent,
+        name="o",
+        content=UploadContent(size_bytes=5, sha256="x"),
+        segment=UploadSegment(
+            upload_id=str(uuid.uuid4()), object_size_bytes=6, segment_size_bytes=5
+        ),
+    )
+    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "content.sha256"):
         list(start(modern, iter([request])))
 
 
@@ -116,6 +136,11 @@ def test_a_stream_that_ends_without_an_end(modern: Store, parent: str) -> None:
         {"finish": UploadFinish(sha256="0" * 64)},
         {"content": UploadContent(sha256="0" * 64)},
         {"content": UploadContent(md5="0" * 32)},
+        {"finish": UploadFinish(sha256=sha256(DATA), md5="0" * 32)},
+        {
+            "content": UploadContent(md5=md5(DATA), promises_md5=True),
+            "finish": UploadFinish(sha256=sha256(DATA), md5="0" * 32),
+        },
     ],
 )
 def test_other_bytes_than_were_sent(
@@ -134,6 +159,32 @@ def test_the_digest_that_was_promised(modern: Store, parent: str) -> None:
     finish = UploadFinish(sha256=sha256(DATA), md5=md5(DATA).upper())
     promised = UploadContent(promises_md5=True)
     assert upload(modern, parent, "o", DATA, content=promised, finish=finish).etag == md5(DATA)
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "0" * 31, "g" * 32, "0" * 32 + "\n", "０" * 32])
+def test_a_promised_digest_that_is_none(modern: Store, parent: str, wrong: str) -> None:
+    finish = UploadFinish(sha256=sha256(DATA), md5=wrong)
+    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "finish.md5"):
+        content = UploadContent(promises_md5=True)
+        upload(modern, parent, "before", DATA, content=content, finish=finish)
+    unchanged(modern, parent)
+
+
+def test_a_promised_digest_that_is_wrong(
+    modern: Store, parent: str, plant: Callable[..., None]
+) -> None:
+    """What the cloud has decides, as what was there before is gone."""
+    finish = UploadFinish(sha256=sha256(DATA), md5="0" * 32)
+    with refused(Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "finish.md5") as caught:
+        content = UploadContent(promises_md5=True)
+        upload(modern, parent, "before", DATA, content=content, finish=finish)
+    assert md5(DATA) in caught.message
+    assert modern.swift("GET", parent, "before").content == DATA
+    plant("wrong_bytes", "GET")
+    with refused(Code.DATA_LOSS, "BYTES_DIFFER"):
+        content = UploadContent(promises_md5=True)
+        upload(modern, parent, "before", DATA, content=content, finish=finish)
+    assert modern.names(parent) == []
 
 
 @ways
