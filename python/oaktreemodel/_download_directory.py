@@ -91,19 +91,30 @@ class _Directory:
                 failures.add(response.failures)
                 for one in response.storage_objects:
                     path = self._path(one.name)
-                    if path and path not in self._ignored:
+                    if path and path not in self._ignored and self._takes(path, one):
                         if not self._wishes.dry_run:
                             await self._signed.find()
                         yield path, one
         failures.finish()
+
+    def _takes(self, path: str, one: StorageObject) -> bool:
+        """Whether an object is the first of its path, in the order of the list: so that it is the
+        same one each time."""
+        try:
+            # Any number may stand for one folder.
+            if not _is_folder(path, one):
+                self._inside.take(path, one.name)
+        except ValueError as error:
+            self._tally.failed(path, error)
+            return False
+        return True
 
     async def fetch(self, todo: tuple[str, StorageObject]) -> None:
         """Fetches one object, unless its bytes are there."""
         path, one = todo
         count = Count(self._meter, path)
         try:
-            if path.endswith("/") and not one.size_bytes:
-                # What stands for a folder, for those who look at it.
+            if _is_folder(path, one):
                 if not self._wishes.dry_run:
                     await self._driver.work(self._inside.folder, path[:-1])
                 return
@@ -167,6 +178,11 @@ class _Directory:
 
 def _sink(place: str) -> Path:
     return Path(place, is_synced=False, follows=False)
+
+
+def _is_folder(path: str, one: StorageObject) -> bool:
+    """Whether it stands for a folder, for those who look at it."""
+    return path.endswith("/") and not one.size_bytes
 
 
 def _md5(one: StorageObject) -> str:

@@ -24,14 +24,23 @@ class Inside:
         self._root = os.path.realpath(folder)
         self._is_windows = is_windows
         self._lock = threading.Lock()
-        # Who had a name first, where two names may mean one file.
-        self._taken: dict[str, str] | None = {} if self._ignores_case() else None
+        self._fold = str.casefold if self._ignores_case() else str
+        # Whose a path is.
+        self._taken: dict[str, str] = {}
+
+    def take(self, path: str, owner: str) -> None:
+        """Notes whose file a path is. Raises ValueError if it is another's already, whose bytes
+        would be lost."""
+        with self._lock:
+            first = self._taken.setdefault(self._fold(path), owner)
+        if first != owner:
+            raise ValueError(f"{owner!r} is the same file here as {first!r}")
 
     def place(self, path: str) -> str:
         """Where the file of a path is to be; the folders that lead there are made.
 
         Raises:
-            ValueError: The path leads outside, means what another one means, or is no path here.
+            ValueError: The path leads outside, or is no path here.
             OSError: A file is where a folder has to be, or it cannot be made.
         """
         steps = self._checked(path)
@@ -66,11 +75,6 @@ class Inside:
                 raise ValueError(f"the name has the step {step!r}")
             if self._is_windows and (_NOT_ON_WINDOWS.search(step) or _DEVICE.fullmatch(step)):
                 raise ValueError(f"{step!r} is no name of a file on Windows")
-        if self._taken is not None:
-            with self._lock:
-                first = self._taken.setdefault(path.casefold(), path)
-            if first != path:
-                raise ValueError(f"it is the same file here as {first!r}")
         return steps
 
     def _make(self, place: str) -> None:

@@ -123,10 +123,32 @@ def test_names_that_windows_reads_otherwise(tmp_path: Path, name: str) -> None:
     Inside(str(tmp_path), is_windows=False).place(name)
 
 
-def test_names_that_differ_by_case_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_inside.Inside, "_ignores_case", lambda self: True)
-    inside = Inside(str(tmp_path))
-    inside.place("a/File")
-    inside.place("a/File")
-    with pytest.raises(ValueError, match="same file"):
-        inside.place("A/file")
+@pytest.mark.parametrize(
+    ("ignores_case", "lost"),
+    [(False, {"photosa"}), (True, {"photosa", "photos/b", "photosÜ/X"})],
+)
+def test_several_names_for_one_file(
+    client: Any,
+    directories: Directories,
+    container: Container,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ignores_case: bool,
+    lost: set[str],
+) -> None:
+    monkeypatch.setattr(_inside.Inside, "_ignores_case", lambda self: ignores_case)
+    names = ["photos/B", "photos/a", "photos/b", "photos/ü/x", "photosa", "photosÜ/X"]
+    folders = ["photos/f/", "photosf/", "photosF/"]
+    container.objects = {name: name.encode() for name in names} | dict.fromkeys(folders, b"")
+    for done in ("sent", "skipped"):
+        steps: list[oaktreemodel.FileStep] = []
+        result = directories.download_directory(
+            client, "c", "photos", tmp_path / "t", on_step=steps.append
+        )
+        paths = sorted(name.removeprefix("photos").removeprefix("/") for name in lost)
+        assert sorted(one.path for one in result.failed) == paths
+        assert all("is the same file here as" in str(one.error) for one in result.failed)
+        assert getattr(result, done) == len(steps) == len(names) - len(lost)
+        assert sorted(found(tmp_path / "t").values()) == sorted(
+            name.encode() for name in names if name not in lost
+        )
