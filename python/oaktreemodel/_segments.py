@@ -140,6 +140,9 @@ class Segments:
         deadline = Deadline(timeout)
         if self._step.action == UploadAction.UPLOAD_ACTION_SKIP:
             return await self._keep()
+        if sum(one.size_bytes for one in self._step.segments) != self._opened.size:
+            # The plan is of the size that the file had before it was opened.
+            raise self._opened._changed()
         lead = self._step.segments[0].name.rpartition("/")[0] + "/"
         signed = Signed(self._driver, self._request.parent, lead, is_upload=True)
 

@@ -10,7 +10,8 @@ import pytest
 from conftest import Directories
 from fake import Oaktree
 from folders import FILES
-from oaktreemodel import _download, _segments
+from google.protobuf.message import Message
+from oaktreemodel import _download, _segments, v1
 from store import Container
 
 
@@ -73,6 +74,25 @@ def test_large_files_of_a_directory(
         assert result.failed == []
         assert large.objects == FILES | {"big": DATA}
     assert (result.sent, result.skipped) == (0, len(FILES) + 1)
+
+
+def test_a_large_file_that_grows_once_it_is_planned(
+    client: Any, directories: Directories, large: Container, oaktree: Oaktree, source: Path
+) -> None:
+    (source / "big").write_bytes(DATA)
+
+    def plan(request: v1.PlanStorageObjectUploadsRequest, context: Any) -> Message:
+        planned = large._plan(request, context)
+        (source / "big").write_bytes(DATA + b"more")
+        return planned
+
+    oaktree.answer("PlanStorageObjectUploads", plan)
+    result = directories.upload_directory(client, source, "c")
+    ((path, error),) = ((one.path, one.error) for one in result.failed)
+    assert path == "big"
+    assert isinstance(error, oaktreemodel.Conflict)
+    assert large.objects == FILES
+    assert "CommitStorageObject" not in oaktree.calls
 
 
 @pytest.mark.parametrize("answered", [0, 401, 404])
