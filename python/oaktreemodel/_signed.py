@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from oaktreemodel._drive import Driver
 from oaktreemodel._ticket import Broken, Unreachable, usable
-from oaktreemodel.errors import Failed, InvalidArgument, PermissionDenied, Unimplemented
+from oaktreemodel.errors import OaktreeError
 from oaktreemodel.v1.storage_object_pb2 import SignStorageObjectsRequest
 from oaktreemodel.v1.storage_object_pb2_grpc import StorageObjectServiceStub
 from oaktreemodel.v1.transfer_pb2 import Ticket
@@ -64,7 +64,8 @@ class Signed:
             sign = StorageObjectServiceStub(self._driver.channel).SignStorageObjects
             try:
                 self._ticket = (await self._driver.unary(sign, request, SIGN_TIMEOUT)).ticket
-            except (Failed, InvalidArgument, PermissionDenied, Unimplemented):
+            except OaktreeError:
+                # Whatever it is: if the way through oaktree fails as well, that says why.
                 self._is_closed = True
                 return None
         return self._ticket

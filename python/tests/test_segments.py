@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import grpc
 import oaktreemodel
 import pytest
 from conftest import Directories
-from fake import Oaktree
+from fake import Oaktree, status
 from folders import FILES
 from google.protobuf.message import Message
 from oaktreemodel import _download, _segments, v1
@@ -93,6 +94,33 @@ def test_a_large_file_that_grows_once_it_is_planned(
     assert isinstance(error, oaktreemodel.Conflict)
     assert large.objects == FILES
     assert "CommitStorageObject" not in oaktree.calls
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAVAILABLE,
+    ],
+)
+def test_where_there_is_no_ticket_it_goes_through_oaktree(
+    client: Any,
+    container: Container,
+    oaktree: Oaktree,
+    monkeypatch: pytest.MonkeyPatch,
+    code: grpc.StatusCode,
+) -> None:
+    monkeypatch.setattr(_segments, "ASK_FROM_BYTES", 1000)
+    container.segment_size = 300_000
+    oaktree.answer("SignStorageObjects", status(code, "NOT_NOW"))
+    client.storage_objects.upload(DATA, parent="c", name="n")
+    assert container.objects == {"n": DATA}
+    oaktree.only_call("SignStorageObjects")
 
 
 @pytest.mark.parametrize("answered", [0, 401, 404])
