@@ -166,7 +166,7 @@ class Download:
             request.accepts_ticket = True
         part = request.part
         # Who began without a digest has nothing to compare one with that is told later.
-        is_checked = self._content is None or self._whole is not None
+        is_checked = not self._came or self._whole is not None
         part.checks_content = self._is_whole and is_checked
         if self._came and self._content is not None:
             part.offset_bytes += self._came
@@ -176,13 +176,16 @@ class Download:
         return request
 
     def _begin(self, told: Any) -> None:
-        if self._content is not None:
+        if self._came:
             return
+        # As long as nothing has come, it may be another by now than when it was begun before.
+        before = self._size() or 0
         self.response, self._content = told, told.content
         if self._on_size is not None:
-            self._on_size(self._size() or 0)
-        if self._is_whole and self._hash():
-            self._whole = Digests(self._hash())
+            self._on_size((self._size() or 0) - before)
+        if self._whole is not None:
+            self._whole.close()
+        self._whole = Digests(self._hash()) if self._is_whole and self._hash() else None
 
     def _size(self) -> int | None:
         """How many bytes are to come; None if that is not known."""

@@ -106,6 +106,16 @@ def test_a_part(client: Any, oaktree: Oaktree) -> None:
     assert not request.accepts_ticket
 
 
+def test_another_before_the_first_byte(client: Any, oaktree: Oaktree, folder: Path) -> None:
+    old = b"old" * HALF
+    first = broken(old, 0, etag="old", md5=md5(old))
+    oaktree.answer("DownloadImage", first, whole(etag="new", md5=md5(DATA)))
+    seen: list[oaktreemodel.Progress] = []
+    client.images.download("n", folder / "file", progress=seen.append)
+    assert (folder / "file").read_bytes() == DATA
+    assert seen[-1].total_bytes == len(DATA)
+
+
 @pytest.mark.parametrize(
     ("target", "error"),
     [("/nowhere/at/all", FileNotFoundError), ("/", IsADirectoryError), (5, TypeError)],
