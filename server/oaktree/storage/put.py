@@ -134,8 +134,8 @@ class Put:
         if self._is_segment:
             homes.note(self._container, segments.home(self._request.name))
             return
-        # What is stored is stored.
-        with contextlib.suppress(exceptions.SDKException, Refused):
+        # What is stored is stored, whatever becomes of this: an abort finds what is left.
+        with contextlib.suppress(Exception):
             if homes.has(self._place, self._container, self._name):
                 stored = parsedate_to_datetime(answer["Last-Modified"]).replace(tzinfo=None)
                 clearing.clear(self._place, self._container, self._name, stored.isoformat())

@@ -11,8 +11,9 @@ from typing import Any
 
 import grpc
 import pytest
-from oaktree import http
+from oaktree import http, swift
 from oaktree.democloud import DemoCloud
+from oaktree.storage.homes import Homes
 
 from ..conftest import until
 from .asks import Code, Store, refused
@@ -83,6 +84,41 @@ def test_the_answer_is_lost(
     with refused(Code.UNAVAILABLE):
         upload(modern, parent, "o", DATA, **again)
     assert upload(modern, parent, "o", DATA, **again).etag == md5(DATA)
+
+
+@ways
+@pytest.mark.parametrize("kind", ["cut", "cut_body", "broken_json", "status"])
+def test_what_comes_after_the_bytes_are_stored_fails(
+    modern: Store, demo: DemoCloud, parent: str, at_once: bool, kind: str
+) -> None:
+    """Then somebody else's segments may be left, and the object is there."""
+    path = "/v1/{account}/{container}"
+    demo.fault("modern", kind, service="object-store", method="GET", path=path, times=None)
+    try:
+        assert upload(modern, parent, "o", DATA, at_once=at_once).etag == md5(DATA)
+    finally:
+        demo.clear_faults()
+
+
+@ways
+@pytest.mark.parametrize("told", [None, "", "yesterday", "Mon, 99 Jan 2026 00:00:00 GMT"])
+def test_the_cloud_does_not_say_when_it_was_stored(
+    modern: Store, parent: str, at_once: bool, told: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = swift.ask
+
+    def asked(place: Any, method: str, *rest: Any, **more: Any) -> Any:
+        response = ask(place, method, *rest, **more)
+        if method == "PUT":
+            del response.headers["Last-Modified"]
+            if told is not None:
+                response.headers["Last-Modified"] = told
+        return response
+
+    monkeypatch.setattr(swift, "ask", asked)
+    monkeypatch.setattr(Homes, "has", lambda *_: True)
+    made = upload(modern, parent, "o", DATA, at_once=at_once)
+    assert (made.etag, made.HasField("updated_at")) == (md5(DATA), False)
 
 
 @ways
