@@ -98,7 +98,8 @@ def download_directory(
         prefix: Which objects: those whose names begin so. It is no part of the files' paths. Empty:
             all.
         directory: Its path. It is made if it is not there.
-        dry_run: True: nothing is fetched, only told.
+        dry_run: True: nothing is fetched or made, only told. Names that differ by case alone are
+            taken for different files then, even where they are not.
         ignore: Which files and directories to leave out, in the words of .gitignore.
         parallel: How many files to fetch at a time.
         progress: Called with how far it is, from whichever thread is at work, one at a time.

@@ -48,7 +48,7 @@ async def download_directory(
     driver: Driver, wishes: Wishes, on_progress: OnProgress | None, on_step: OnStep | None
 ) -> DirectoryResult:
     """What became of it."""
-    inside = await driver.work(Inside, wishes.directory)
+    inside = await driver.work(Inside, wishes.directory, makes=not wishes.dry_run)
     with Direct(wishes.parallel) as direct:
         tally, meter = Tally(guarded(on_step)), Meter(driver.told(guarded(on_progress)))
         try:
@@ -115,8 +115,7 @@ class _Directory:
         count = Count(self._meter, path)
         try:
             if _is_folder(path, one):
-                if not self._wishes.dry_run:
-                    await self._driver.work(self._inside.folder, path[:-1])
+                await self._driver.work(self._inside.folder, path[:-1])
                 return
             place = await self._driver.work(self._inside.place, path)
             self._meter.expect(one.size_bytes)

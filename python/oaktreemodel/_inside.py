@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -16,15 +17,25 @@ _NOT_ON_WINDOWS = re.compile(r'[<>:"\\|?*\x00-\x1f]|[. ]$')
 class Inside:
     """A folder that files are put in. Safe for threads.
 
+    Without `makes` nothing is changed: neither it nor a folder in it need be there, and names that
+    differ by case alone are taken for two, since only a file that is made can tell.
+
     Raises OSError if it cannot be made, or is no folder.
     """
 
-    def __init__(self, folder: str, *, is_windows: bool = os.name == "nt") -> None:
-        os.makedirs(folder, exist_ok=True)
+    def __init__(
+        self, folder: str, *, makes: bool = True, is_windows: bool = os.name == "nt"
+    ) -> None:
+        if makes:
+            os.makedirs(folder, exist_ok=True)
+        else:
+            with contextlib.suppress(FileNotFoundError), os.scandir(folder):
+                pass
+        self._makes = makes
         self._root = os.path.realpath(folder)
         self._is_windows = is_windows
         self._lock = threading.Lock()
-        self._fold = str.casefold if self._ignores_case() else str
+        self._fold = str.casefold if makes and self._ignores_case() else str
         # Whose a path is.
         self._taken: dict[str, str] = {}
 
@@ -47,7 +58,7 @@ class Inside:
         place = self._root
         for step in steps[:-1]:
             place = os.path.join(place, step)
-            self._make(place)
+            self._enter(place)
         place = os.path.join(place, steps[-1])
         if os.path.islink(place) and not self._holds(place):
             raise ValueError("a symbolic link that is there leads out of the folder")
@@ -60,7 +71,7 @@ class Inside:
         place = self._root
         for step in self._checked(path):
             place = os.path.join(place, step)
-            self._make(place)
+            self._enter(place)
 
     def _checked(self, path: str) -> list[str]:
         steps = path.split("/")
@@ -77,14 +88,16 @@ class Inside:
                 raise ValueError(f"{step!r} is no name of a file on Windows")
         return steps
 
-    def _make(self, place: str) -> None:
-        try:
-            os.mkdir(place)
-        except FileExistsError:
-            if os.path.islink(place) and not self._holds(place):
-                raise ValueError("a symbolic link that is there leads out of the folder") from None
-            if not os.path.isdir(place):
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), place) from None
+    def _enter(self, place: str) -> None:
+        if self._makes:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(place)
+        elif not os.path.lexists(place):
+            return
+        if os.path.islink(place) and not self._holds(place):
+            raise ValueError("a symbolic link that is there leads out of the folder")
+        if not os.path.isdir(place):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), place)
 
     def _holds(self, place: str) -> bool:
         real = os.path.realpath(place)

@@ -50,6 +50,35 @@ def test_nothing_is_written_outside(
     assert (target / "a/z").read_bytes() == b"file"
 
 
+def test_a_dry_run_changes_nothing(
+    client: Any,
+    directories: Directories,
+    container: Container,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = laid_out(tmp_path / "target", {"a/z": b"1", "file": b"2"})
+    outside = laid_out(tmp_path / "outside", {})
+    (target / "link").symlink_to(outside)
+    bad = {"file/x", "a", "link/x", "../x", "file/", "link/y/"}
+    container.objects = {"a/z": b"1", "new/b/c": b"", "new/d/": b""} | dict.fromkeys(bad, b"")
+    made: list[str] = []
+    monkeypatch.setattr(os, "mkdir", lambda place, *_: made.append(place))
+    before = target.stat().st_mtime_ns
+    result = directories.download_directory(client, "c", "", target, dry_run=True)
+    assert (result.sent, result.skipped) == (1, 1)
+    assert {one.path for one in result.failed} == bad
+    result = directories.download_directory(client, "c", "new/", tmp_path / "x/y", dry_run=True)
+    assert (result.sent, result.failed) == (1, [])
+    with pytest.raises(NotADirectoryError):
+        directories.download_directory(client, "c", "", target / "file", dry_run=True)
+    assert made == []
+    # A file that was there for a moment would show.
+    assert target.stat().st_mtime_ns == before
+    assert sorted(os.listdir(tmp_path)) == ["home", "outside", "target"]
+    assert found(target) == {"a/z": b"1", "file": b"2"}
+
+
 def test_folders_and_files_of_one_name(
     client: Any, directories: Directories, container: Container, tmp_path: Path
 ) -> None:
