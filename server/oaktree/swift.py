@@ -159,12 +159,7 @@ def _not_elsewhere(response: requests.Response) -> requests.Response:
     if not response.is_redirect:
         return response
     response.close()
-    raise Refused(
-        grpc.StatusCode.UNKNOWN,
-        Reason.REASON_CLOUD_ERROR,
-        "the object storage answers that what was asked for is elsewhere, which oaktree does not "
-        "follow",
-    )
+    raise _wrong("answers that what was asked for is elsewhere, which oaktree does not follow")
 
 
 # Listing.
@@ -173,17 +168,44 @@ def _not_elsewhere(response: requests.Response) -> requests.Response:
 def page(place: Place, container: str = "", **query: str | int) -> list[Item]:
     """One page of a container's objects, or of the account's containers: in the order of the bytes
     of their names, those after `marker` and before `end_marker`, that begin with `prefix`, each up
-    to `delimiter` once as {"subdir": ...}, at most `limit`."""
+    to `delimiter` once as {"subdir": ...}, at most `limit`. CLOUD_ERROR for what is none."""
     asked = {key: value for key, value in query.items() if value != ""}
     response = ask(place, "GET", container, query={"format": "json", **asked})
     items = orjson.loads(response.content) if response.content else []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise Refused(
-            grpc.StatusCode.UNKNOWN,
-            Reason.REASON_CLOUD_ERROR,
-            "the object storage answered with something that is no list",
-        )
+    needed = _OBJECT if container else _CONTAINER
+    if not isinstance(items, list) or not all(_is_row(item, needed) for item in items):
+        raise _wrong("answered with something that is no list")
+    marker = str(asked.get("marker", ""))
+    if items and not _goes_on(items[-1], marker):
+        # To ask on would never end.
+        raise _wrong(f"lists {name_of(items[-1])!r} as the last after {marker!r}")
     return items
+
+
+# What a list tells of each.
+_CONTAINER = {"name": str}
+_OBJECT = {"name": str, "bytes": int, "hash": str, "last_modified": str}
+
+
+def _is_row(item: Any, needed: Mapping[str, type]) -> bool:
+    if not isinstance(item, dict):
+        return False
+    if "subdir" in item:
+        needed = {"subdir": str}
+    known = all(isinstance(item.get(key), kind) for key, kind in needed.items())
+    return known and name_of(item) != ""
+
+
+def _goes_on(last: Item, marker: str) -> bool:
+    """Whether a page that ends so is behind its marker. A prefix may be before it: the marker is
+    then of what begins so."""
+    # In the order of code points, which is that of UTF-8's bytes.
+    name = name_of(last)
+    return name > marker or ("subdir" in last and name != marker and marker.startswith(name))
+
+
+def _wrong(what: str) -> Refused:
+    return Refused(grpc.StatusCode.UNKNOWN, Reason.REASON_CLOUD_ERROR, f"the object storage {what}")
 
 
 def name_of(item: Item) -> str:
