@@ -13,6 +13,7 @@ from typing import Any
 import requests
 from oaktreemodel.v1.transfer_pb2 import DownloadContent, DownloadFinish, DownloadPart
 
+from oaktree import bodyheaders
 from oaktree.permit import Permit
 from oaktree.place import Place
 from oaktree.transfer import AHEAD, CHUNK_BYTES, Wish, bytes_differ
@@ -102,7 +103,7 @@ class Outgoing:
         try:
             self.content = self._describe(response)
             self._begin()
-            told = response.headers.get("Content-Length")
+            told = bodyheaders.length(response.headers)
             self._loop.call_soon_threadsafe(self._begun, response)
             while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
                 self._came += len(chunk)
@@ -113,7 +114,7 @@ class Outgoing:
                     return
                 self._queue.append(chunk)
                 self._arrival.look()
-            if told is not None and self._came != int(told):
+            if told is not None and self._came != told:
                 raise bytes_differ(f"the cloud sent {self._came} bytes of {told}")
             self._check()
         finally:

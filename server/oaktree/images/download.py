@@ -12,7 +12,7 @@ import requests
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.transfer_pb2 import DownloadContent, DownloadFinish
 
-from oaktree import wire
+from oaktree import bodyheaders, wire
 from oaktree.call import Call
 from oaktree.errors import failed, invalid, not_offered
 from oaktree.find import find
@@ -46,7 +46,7 @@ async def download(call: Call, reader: Reader) -> AsyncIterator[bytes]:
         yield first + _end(DownloadFinish(sha256=hashlib.sha256().hexdigest()))
         return
     ask = partial(_ask, place, found.id, part)
-    outgoing = Outgoing(place, ask, lambda response: content, request.part)
+    outgoing = Outgoing(place, ask, partial(_described, part, content), request.part)
     async with outgoing:
         yield first
         async for chunk in outgoing.chunks():
@@ -67,7 +67,7 @@ def _content(image: Any) -> DownloadContent:
     content = DownloadContent(
         size_bytes=image.size_bytes,
         etag=image.hash_value or image.checksum,
-        md5=image.checksum,
+        md5=bodyheaders.md5(image.checksum),
         sha512=sha512,
     )
     noted = image.properties
@@ -107,10 +107,19 @@ class _Part:
 def _ask(place: Place, identifier: str, part: _Part) -> requests.Response:
     adapter = place.service("image")
     path = f"/images/{identifier}/file"
-    response = check(adapter.get(path, headers=dict(part.headers), stream=True, log=False))
+    found: requests.Response = check(
+        adapter.get(path, headers=dict(part.headers), stream=True, log=False)
+    )
+    return found
+
+
+def _described(
+    part: _Part, content: DownloadContent, response: requests.Response
+) -> DownloadContent:
     if response.status_code == 204:
         raise _not_there("empty by now")
     if response.status_code != part.status:
         raise not_offered("the image service gives whole images only, and not a part of one")
-    found: requests.Response = response
-    return found
+    if not part.is_whole and bodyheaders.part(response.headers)[0] != part.offset:
+        raise bodyheaders.no_answer("the bytes that were asked for")
+    return content

@@ -10,7 +10,6 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import grpc
 import requests
 from oaktreemodel.v1.error_pb2 import Reason
 from oaktreemodel.v1.storage_object_pb2 import (
@@ -20,14 +19,13 @@ from oaktreemodel.v1.storage_object_pb2 import (
 from oaktreemodel.v1.transfer_pb2 import DownloadContent
 from openstack import exceptions
 
-from oaktree import objects, swift, swiftmeta, swiftnames, wire
+from oaktree import bodyheaders, objects, swift, swiftmeta, swiftnames, wire
 from oaktree.call import Call
 from oaktree.errors import Refused, failed, invalid, not_found
 from oaktree.outgoing import Outgoing
 from oaktree.place import Place
 
 _ETAG = re.compile(r"[!#-~]+")
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _CHUNK = DownloadStorageObjectResponse.CHUNK_FIELD_NUMBER
 
 
@@ -77,12 +75,15 @@ class _Asked:
             if self._length != 0:
                 return self._ask(place, "GET", headers)
         except exceptions.HttpException as error:
-            if error.status_code != 416:
+            if error.status_code != 416 or self._is_whole:
                 raise
         # HTTP has no words for a part without bytes, and takes the very end for beyond it.
         headers.pop("Range")
         response = self._ask(place, "HEAD", headers)
-        self._size = int(response.headers.pop("Content-Length", "0"))
+        if response.status_code not in (200, 204):
+            raise bodyheaders.no_answer("what the object is")
+        self._size = bodyheaders.length(response.headers) or 0
+        response.headers.pop("Content-Length", None)
         return response
 
     def _ask(self, place: Place, method: str, headers: Mapping[str, str]) -> requests.Response:
@@ -98,21 +99,28 @@ class _Asked:
     def content(self, response: requests.Response) -> DownloadContent:
         """What the bytes are of. Raises what is wrong with an answer before any of them."""
         headers = response.headers
-        first, size = 0, int(headers.get("Content-Length", 0))
-        if self._size is not None:
-            size = self._size
-        elif response.status_code == 206:
-            match = _RANGE.fullmatch(headers.get("Content-Range", ""))
-            if match is None:
-                raise _no_answer("which bytes it sends")
-            first, size = int(match[1]), int(match[3])
+        size = self._size
+        if size is None:
+            size = self._sent(response)
         if self._start > size:
             raise invalid("part.offset_bytes", f"is {self._start}, and there are {size} bytes")
-        if self._size is None and first != self._start:
-            raise _no_answer("the bytes that were asked for")
         return DownloadContent(
             size_bytes=size, etag=_etag(headers), md5=_md5(headers), sha256=_sha256(headers)
         )
+
+    def _sent(self, response: requests.Response) -> int:
+        """How many bytes there are of which it sends what was asked for."""
+        if response.status_code == 206:
+            first, size = bodyheaders.part(response.headers)
+            if first == self._start:
+                return size
+        elif response.status_code == 200 and not self._start:
+            whole = bodyheaders.length(response.headers)
+            if whole is None:
+                raise bodyheaders.no_answer("how many bytes it sends")
+            if self._length is None or self._length >= whole:
+                return whole
+        raise bodyheaders.no_answer("the bytes that were asked for")
 
 
 def _etag(headers: Mapping[str, str]) -> str:
@@ -122,7 +130,7 @@ def _etag(headers: Mapping[str, str]) -> str:
 def _md5(headers: Mapping[str, str]) -> str:
     """Of an object in one piece; of others Swift keeps none."""
     is_whole = not objects.is_static(headers) and objects.DYNAMIC not in headers
-    return _etag(headers) if is_whole else ""
+    return bodyheaders.md5(_etag(headers)) if is_whole else ""
 
 
 def _sha256(headers: Mapping[str, str]) -> str:
@@ -135,12 +143,4 @@ def _changed(name: str) -> Refused:
     return failed(
         Reason.REASON_CONTENT_CHANGED,
         f"the object {name!r} has other bytes now: download it from the beginning",
-    )
-
-
-def _no_answer(what: str) -> Refused:
-    return Refused(
-        grpc.StatusCode.UNKNOWN,
-        Reason.REASON_CLOUD_ERROR,
-        f"the object storage did not answer with {what}",
     )
