@@ -99,12 +99,19 @@ class Reach:
         with self._lock:
             self.cancelled = True
             for connection in self._reading.values():
-                if connection.sock is not None:
-                    with contextlib.suppress(OSError):
-                        connection.sock.setsockopt(
-                            socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING
-                        )
-                        connection.sock.shutdown(socket.SHUT_RDWR)
+                _cut(connection.sock)
+
+
+def _cut(sock: Any) -> None:
+    """Ends a connection that a thread reads or writes, and may be about to close."""
+    # What speaks TLS through a proxy that speaks it, too, is no socket, and has one.
+    sock = getattr(sock, "socket", sock)
+    if sock is None:
+        return
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
+        # Not by TLS's own: that ends TLS first, and the thread would go on in the clear.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class Patience:
@@ -167,7 +174,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         then = parsedate_to_datetime(said)
         now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
         return max((then - now).total_seconds(), 0.0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -193,7 +200,14 @@ def _refuse_leading_away(response: requests.Response) -> None:
     if not response.is_redirect:
         return
     here = urlsplit(response.url)
-    there = urlsplit(urljoin(response.url, response.headers["Location"]))
+    try:
+        there = urlsplit(urljoin(response.url, response.headers["Location"]))
+    except ValueError:
+        raise Refused(
+            grpc.StatusCode.UNKNOWN,
+            Reason.REASON_CLOUD_ERROR,
+            "the cloud sends requests on to what is no address",
+        ) from None
     if there.hostname != here.hostname or (here.scheme == "https" != there.scheme):
         raise Refused(
             grpc.StatusCode.UNKNOWN,
