@@ -67,21 +67,27 @@ func TestNothingIsWrittenOutsideOfADirectory(t *testing.T) {
 	fine(t, os.WriteFile(filepath.Join(above, "outside"), []byte("before"), 0o600))
 	fine(t, os.Symlink("..", filepath.Join(folder, "up")))
 	fine(t, os.Symlink("../outside", filepath.Join(folder, "link")))
-	bad := []string{"../evil", "/etc/evil", "a/../../evil", "a//b", "./a", "a/.", "up/evil", "nul\x00", "..", "/", "good/x"}
+	fine(t, os.Symlink("../new", filepath.Join(folder, "nowhere")))
+	fine(t, os.Symlink("good", filepath.Join(folder, "within")))
+	bad := []string{"../evil", "/etc/evil", "a/../../evil", "a//b", "./a", "a/.", "up/evil", "nul\x00", "..", "/", "good/x", "link", "nowhere"}
 	for _, name := range bad {
 		s.put(name, []byte("evil"))
 	}
 	s.put("good", []byte("1"))
-	s.put("link", []byte("2"))
+	s.put("within", []byte("2"))
 	result, err := oaktree.DownloadDirectory(ctx, client.Scope, "c", folder, oaktree.DownloadDirectoryOptions{Parallel: 1})
 	var failed *oaktree.FilesFailed
 	if !errors.As(err, &failed) || len(failed.Failed) != len(bad) {
 		t.Fatal(err, result)
 	}
 	same(t, result.Sent, 2)
-	// What a link leads to is left alone; the link is a file now.
-	are(t, contents(t, folder), map[string]string{"good": "1", "link": "2"})
-	are(t, contents(t, above), map[string]string{"outside": "before", "folder/good": "1", "folder/link": "2"})
+	// What a link leads to is left alone; one that stays within is a file now.
+	are(t, contents(t, folder), map[string]string{"good": "1", "within": "2"})
+	are(t, contents(t, above), map[string]string{"outside": "before", "folder/good": "1", "folder/within": "2"})
+	for _, link := range []string{"link", "nowhere"} {
+		_, err := os.Readlink(filepath.Join(folder, link))
+		fine(t, err)
+	}
 }
 
 func TestWrongBytesBecomeNoFileOfADirectory(t *testing.T) {

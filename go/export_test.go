@@ -87,3 +87,11 @@ func SetFoldsCases() func() {
 	foldsCases = func(*os.Root) (bool, error) { return true, nil }
 	return func() { foldsCases = before }
 }
+
+// SetSyncFile changes how a file is made to outlast a loss of power, until the function that it gives
+// is called.
+func SetSyncFile(changed func(*os.File) error) func() {
+	before := syncFile
+	syncFile = changed
+	return func() { syncFile = before }
+}

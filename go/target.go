@@ -33,10 +33,11 @@ func Writer(to io.Writer) Target {
 }
 
 // ToFile is a target that is a file of that path, in a directory that exists. What was there before
-// stays until the new file is complete and verified.
+// stays until the new file is complete and verified; its permissions stay. Of a symbolic link, what
+// it leads to is replaced.
 func ToFile(path string) Target {
 	return Target{func() (*sink, error) {
-		directory, name := filepath.Split(path)
+		directory, name := filepath.Split(followed(path))
 		if directory == "" {
 			directory = "."
 		}
@@ -44,7 +45,7 @@ func ToFile(path string) Target {
 		if err != nil {
 			return nil, err
 		}
-		made, err := fileIn(root, name)
+		made, err := fileIn(root, name, syncFile)
 		if err != nil {
 			return nil, errors.Join(err, root.Close())
 		}
@@ -57,25 +58,71 @@ func ToFile(path string) Target {
 	}}
 }
 
-// fileIn is a sink that becomes the file of a name below a folder, and never anything elsewhere.
-func fileIn(root *os.Root, name string) (*sink, error) {
-	if info, err := root.Stat(name); name == "" || err == nil && !info.Mode().IsRegular() {
-		why := errors.New("is no name of a file")
-		if err == nil && name != "" {
-			why = irregular(info)
+// As many links as systems follow before they take them for a circle.
+const mostLinks = 40
+
+// followed is where a path leads by symbolic links, be there something or not. What leads in a circle
+// is still a link then.
+func followed(path string) string {
+	for range mostLinks {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
 		}
-		return nil, &fs.PathError{Op: "download", Path: filepath.Join(root.Name(), name), Err: why}
+		if !filepath.IsAbs(to) {
+			// Not cleaned: what .. is after a link, only the system knows.
+			directory, _ := filepath.Split(path)
+			to = directory + to
+		}
+		path = to
+	}
+	return path
+}
+
+// syncFile has a file outlast a loss of power. Tests change it.
+var syncFile = (*os.File).Sync
+
+// replaced is the file that is there by a name below a folder; nil if none is. What cannot be replaced
+// is an error: what is no file, and a link that leads out of the folder.
+func replaced(root *os.Root, name string) (fs.FileInfo, error) {
+	why := errors.New("is no name of a file")
+	if name != "" {
+		info, err := root.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil || info.Mode().IsRegular() {
+			return info, err
+		}
+		why = irregular(info)
+	}
+	return nil, &fs.PathError{Op: "download", Path: filepath.Join(root.Name(), name), Err: why}
+}
+
+// fileIn is a sink that becomes the file of a name below a folder, and never anything elsewhere.
+// Before it does, finish is called.
+func fileIn(root *os.Root, name string, finish func(*os.File) error) (*sink, error) {
+	before, err := replaced(root, name)
+	if err != nil {
+		return nil, err
+	}
+	mode := fs.FileMode(0o666)
+	if before != nil {
+		mode = before.Mode().Perm()
 	}
 	half := filepath.Join(filepath.Dir(name), halfName())
-	file, err := root.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	file, err := root.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return nil, err
 	}
 	isKept := false
-	return &sink{
+	made := &sink{
 		Writer: file,
 		keep: func() error {
-			err := file.Close()
+			err := finish(file)
+			if err == nil {
+				err = file.Close()
+			}
 			if err == nil {
 				err = root.Rename(half, name)
 			}
@@ -88,7 +135,16 @@ func fileIn(root *os.Root, name string) (*sink, error) {
 				_ = root.Remove(half)
 			}
 		},
-	}, nil
+	}
+	if before != nil {
+		// At once: who may not read the old file is not to read half of the new one. The umask may
+		// have taken something away.
+		if err := file.Chmod(mode); err != nil {
+			made.drop()
+			return nil, err
+		}
+	}
+	return made, nil
 }
 
 // halfName is that of a file which is not complete.
