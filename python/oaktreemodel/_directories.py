@@ -89,8 +89,8 @@ def download_directory(
     same bytes are left alone; what no object is of stays.
 
     Nothing is ever written outside the directory, whatever the names say: one that leads out of it,
-    or is no path here, is told in the result, and the others are fetched nevertheless. A file
-    appears under its name once all of it is there and checked.
+    is no path here, or would be the same file as another, is told in the result, and the others are
+    fetched nevertheless. A file appears under its name once all of it is there and checked.
 
     Args:
         scope: Where the container is: a client's `cloud("name")`.
@@ -106,7 +106,7 @@ def download_directory(
         on_step: Called with what is done with each file, in the same way.
 
     Raises:
-        OSError: The directory itself cannot be made or written to.
+        OSError: The directory itself cannot be made or written to, or the disk is full.
         NotFound: There is no such container.
         OaktreeError: What would befall every file.
     """
