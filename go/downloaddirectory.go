@@ -169,6 +169,12 @@ func (d *directoryDownload) moved(ctx context.Context, place string, object *pb.
 		}
 		return "", d.root.MkdirAll(local, 0o777)
 	}
+	if d.root != nil {
+		// Now, so that a dry run tells it, too.
+		if _, err := replaced(d.root, local); err != nil {
+			return "", err
+		}
+	}
 	d.meter.expect(object.GetSizeBytes())
 	switch isThere, err := d.isThere(ctx, local, object); {
 	case err != nil:
