@@ -81,7 +81,7 @@ type downloading[Q downloadRequest, A any] struct {
 	straight bool
 	again    *repeats
 
-	// What the bytes are of, by the first response of all.
+	// What the bytes are of, by the first response of the attempt that brought the first of them.
 	about   *A
 	content *pb.DownloadContent
 	// How many there are to be; -1 where that is not known.
@@ -137,7 +137,7 @@ func (d *downloading[Q, A]) attempt(ctx context.Context) (*pb.Ticket, error) {
 		part = &pb.DownloadPart{}
 	}
 	// Where the first response told no digest, a later one that does would not be looked at.
-	part.ChecksContent = part.GetOffsetBytes() == 0 && part.LengthBytes == nil && (d.about == nil || d.whole != nil)
+	part.ChecksContent = part.GetOffsetBytes() == 0 && part.LengthBytes == nil && (d.came == 0 || d.whole != nil)
 	if d.came > 0 {
 		part.OffsetBytes += d.came
 		part.IfEtag = d.content.GetEtag()
@@ -155,7 +155,7 @@ func (d *downloading[Q, A]) attempt(ctx context.Context) (*pb.Ticket, error) {
 	opts := append(d.opts[:len(d.opts):len(d.opts)], &d.again.shown)
 	_, err := each(ctx, d.at, d.open, asked, opts, func(answer *A) bool {
 		told := any(answer).(downloadResponse)
-		if content := told.GetContent(); content != nil && d.about == nil {
+		if content := told.GetContent(); content != nil && d.came == 0 {
 			d.begin(answer, content)
 		}
 		if ticket = ticketOf(answer); ticket == nil && told.GetContent() != nil {
@@ -186,11 +186,12 @@ func (d *downloading[Q, A]) attempt(ctx context.Context) (*pb.Ticket, error) {
 	return nil, nil
 }
 
-// begin notes what the bytes are.
+// begin notes what the bytes are. While none has come they may become others.
 func (d *downloading[Q, A]) begin(answer *A, content *pb.DownloadContent) {
 	part := d.request.GetPart()
 	hasLength := part != nil && part.LengthBytes != nil
 	d.about, d.content, d.total = answer, content, -1
+	d.whole, d.stored = nil, ""
 	if content.SizeBytes != nil {
 		d.total = max(content.GetSizeBytes()-part.GetOffsetBytes(), 0)
 		if hasLength {

@@ -104,6 +104,41 @@ func TestADownloadGoesOnWhereItWas(t *testing.T) {
 	same(t, partOf(calls[1]), &pb.DownloadPart{OffsetBytes: chunk, IfEtag: "tag", ChecksContent: true})
 }
 
+// What is lost before its first byte may be replaced until it is asked for again.
+func TestADownloadThatBroughtNothingBeginsAnew(t *testing.T) {
+	now := noise(2*chunk + 1)
+	told, untold := of(now), of(now)
+	untold.Content.Md5 = ""
+	for name, one := range map[string]struct {
+		before *pb.DownloadContent
+		after  *pb.DownloadImageResponse
+	}{
+		"another length":  {&pb.DownloadContent{SizeBytes: proto.Int64(1), Etag: "other", Md5: md5Of(nil)}, told},
+		"a better digest": {&pb.DownloadContent{Etag: "other", Sha256: sha256Of(nil)}, told},
+		"no digest":       {&pb.DownloadContent{Etag: "other"}, told},
+		"no digest later": {&pb.DownloadContent{Etag: "other", Md5: md5Of(nil)}, untold},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, f, client := start(t)
+			old := &pb.DownloadImageResponse{Image: &pb.Image{Name: "old"}, Content: one.before}
+			asked := &pb.DownloadPart{ChecksContent: true}
+			f.answer("DownloadImage", breaks(away, old), reply(sendsOf(asked, one.after, now)...))
+			var to bytes.Buffer
+			var last oaktree.Progress
+			got, err := client.Images.Download(ctx, oaktree.Writer(&to), wants("debian"),
+				oaktree.OnProgress(func(p oaktree.Progress) { last = p }))
+			fine(t, err)
+			same(t, got, image)
+			same(t, to.String(), string(now))
+			size := int64(len(now))
+			same(t, last, oaktree.Progress{Name: "debian", SentBytes: size, TotalBytes: size})
+			for _, call := range f.calls("DownloadImage") {
+				same(t, partOf(call), asked)
+			}
+		})
+	}
+}
+
 func partOf(one call) *pb.DownloadPart { return one.request.(*pb.DownloadImageRequest).GetPart() }
 
 func TestAPartGoesOnWhereItWas(t *testing.T) {
