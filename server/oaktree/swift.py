@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 from weakref import WeakKeyDictionary
@@ -192,8 +193,19 @@ def _is_row(item: Any, needed: Mapping[str, type]) -> bool:
         return False
     if "subdir" in item:
         needed = {"subdir": str}
-    known = all(isinstance(item.get(key), kind) for key, kind in needed.items())
-    return known and name_of(item) != ""
+    if not all(isinstance(item.get(key), kind) for key, kind in needed.items()):
+        return False
+    if "last_modified" in needed and not _is_time(item["last_modified"]):
+        return False
+    return name_of(item) != ""
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _goes_on(last: Item, marker: str) -> bool:

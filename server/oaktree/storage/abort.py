@@ -53,7 +53,7 @@ def _abort(place: Place, request: AbortStorageObjectUploadsRequest) -> bytes:
 
 
 def _age(left: Left) -> timedelta:
-    return datetime.now(UTC).replace(tzinfo=None) - datetime.fromisoformat(left.touched)
+    return datetime.now(UTC) - left.touched
 
 
 def _used(place: Place, container: str, homes: set[str]) -> set[str]:

@@ -31,8 +31,9 @@ def clear(
     try:
         home = segments.home(name)
         lefts = resume.left(place, container, home)
-        began = min((one.began for one in lefts if one.upload == made), default=began)
-        over = [one for one in lefts if one.upload != made and _is_over(one, began)]
+        stored = segments.moment(began) if began else None
+        since = min((one.began for one in lefts if one.upload == made), default=stored)
+        over = [one for one in lefts if one.upload != made and _is_over(one, since)]
         gone = {path for path in former if path.startswith(home)}
         gone |= {part.name for one in over for part in one.segments.values()}
         if made is not None:
@@ -44,14 +45,12 @@ def clear(
         LOG.warning("segments of %s may be left", name, exc_info=True)
 
 
-def _is_over(left: Left, began: str) -> bool:
+def _is_over(left: Left, since: datetime | None) -> bool:
     """Whether an upload can be told to be over by when another began: it was complete, and so made
     an object that is there no more, or was given up long before."""
-    if not began or left.touched >= began:
+    if since is None or left.touched >= since:
         return False
-    if left.is_complete:
-        return True
-    return datetime.fromisoformat(began) - datetime.fromisoformat(left.touched) > GIVEN_UP
+    return left.is_complete or since - left.touched > GIVEN_UP
 
 
 def delete(place: Place, container: str, names: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from oaktree.errors import invalid
@@ -67,8 +68,7 @@ class Segment(NamedTuple):
     name: str
     size: int
     md5: str
-    # When it was stored, as the cloud writes it: in the order of time.
-    modified: str
+    modified: datetime
 
 
 @dataclass
@@ -83,12 +83,12 @@ class Left:
         return len(self.segments) == self.upload.count
 
     @property
-    def began(self) -> str:
+    def began(self) -> datetime:
         """When the first of its segments that are there was stored."""
         return min(one.modified for one in self.segments.values())
 
     @property
-    def touched(self) -> str:
+    def touched(self) -> datetime:
         """When its last segment was stored."""
         return max(one.modified for one in self.segments.values())
 
@@ -112,9 +112,15 @@ def left(rows: Iterable[Mapping[str, Any]]) -> list[Left]:
         if not segment_size or index * segment_size >= size:
             continue
         upload = Upload(f"{PREFIX}{match['object']}/", match["id"], size, segment_size)
-        segment = Segment(row["name"], row["bytes"], row["hash"], row["last_modified"])
+        segment = Segment(row["name"], row["bytes"], row["hash"], moment(row["last_modified"]))
         found.setdefault(upload, Left(upload)).segments[index] = segment
     return list(found.values())
+
+
+def moment(text: str) -> datetime:
+    """A time as the cloud writes it: Swift without a zone, in UTC; Ceph with one."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def upload_of(name: str) -> tuple[str, str] | None:

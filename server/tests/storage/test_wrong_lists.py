@@ -88,6 +88,7 @@ def test_a_list_that_begins_within_a_prefix(modern: Store, name: str) -> None:
         *([{key: ROW[key] for key in ROW if key != missing}] for missing in ROW),
         [ROW | {"bytes": "1"}],
         [ROW | {"hash": None}],
+        [ROW | {"last_modified": "yesterday"}],
     ],
 )
 def test_what_is_no_list(
