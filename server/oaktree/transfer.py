@@ -30,6 +30,8 @@ CHUNK_BYTES = 256 * 1024
 AHEAD = 2
 # How long nothing may come from a client before its upload is given up.
 SILENCE_SECONDS = 120.0
+# How many messages of an upload may be without bytes: each ends a silence, and says nothing.
+EMPTY_MESSAGES = 100
 # How often an upload tells how far it is.
 TELLING_SECONDS = 0.2
 # Of every Upload's response; the plugin's common-numbers.
@@ -124,6 +126,8 @@ class Incoming:
         self.taken = 0
         self._finish: Any = None
         self._received = 0
+        # How many messages brought no bytes.
+        self._empty = 0
         self._first: Any = first
         self._more = more
         self._early: list[bytes] = []
@@ -136,11 +140,9 @@ class Incoming:
         Empty if the upload ends without any, as one by a ticket does. Nothing may come for so many
         seconds; None: for as long as it takes."""
         size = min(size, self.size)
-        while sum(map(len, self._early)) < size:
-            chunk = await self._receive(silence)
-            if chunk is None:
-                break
-            self._early.append(chunk)
+        while self._received < size and (chunk := await self._receive(silence)) is not None:
+            if chunk:
+                self._early.append(chunk)
         return b"".join(self._early)[:size]
 
     @property
@@ -163,6 +165,9 @@ class Incoming:
             check_said("finish", message.finish)
             self._finish = message.finish
             return chunk or None
+        self._empty += not chunk
+        if self._empty > EMPTY_MESSAGES:
+            raise invalid("chunk", f"is missing in more than {EMPTY_MESSAGES} messages")
         return chunk
 
     async def _next(self, silence: float | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import openstack
 import pytest
 from oaktree.democloud import DemoCloud
 from oaktree.images.formats import HEAD_BYTES, sniff
+from oaktree.transfer import EMPTY_MESSAGES, Incoming
+from oaktreemodel.v1 import image_pb2
 from oaktreemodel.v1.location_pb2 import Location
 
 from .sending import EAST, Images, chunks, finish, first, md5, reason, request_id, sha256, whole
@@ -98,6 +101,50 @@ def test_format_of_the_bytes(images: Images, size: int) -> None:
     requests = [first(iso, name="iso"), *chunks(iso, size * 1000 if size == 7 else size)]
     assert images.image([*requests, finish(iso)]).disk_format == "iso"
     assert images.image(whole(QCOW2, name="small")).disk_format == "qcow2"
+
+
+@pytest.mark.parametrize("disk_format", ["raw", ""])
+def test_messages_without_bytes(images: Images, demo: DemoCloud, disk_format: str) -> None:
+    """Some do no harm; whoever sends no end of them is not waited for, whatever they precede."""
+    begin, empty = (
+        first(DATA, name="empty", disk_format=disk_format),
+        image_pb2.UploadImageRequest(),
+    )
+    one, *more = chunks(DATA)
+    made = images.image([begin, empty, one, *[empty] * 10, *more, empty, finish(DATA)])
+    assert made.checksum == md5(DATA)
+    for requests in ([begin], [begin, one]):
+        begin.request_id = request_id()
+        with pytest.raises(grpc.RpcError, match="messages") as caught:
+            images.upload([*requests, *[empty] * EMPTY_MESSAGES, *more, empty])
+        assert reason(caught.value) == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+    names = [image["name"] for image in demo.items("modern", "east", "images")]
+    assert names.count("empty") == 1
+
+
+async def test_a_head_that_comes_byte_by_byte() -> None:
+    """Each is looked at once."""
+    size, read = 2000, list[int]()
+
+    class Chunk(bytes):
+        def __len__(self) -> int:
+            read.append(1)
+            return super().__len__()
+
+    class Message:
+        def __init__(self) -> None:
+            self.chunk = Chunk(b"x")
+
+        def HasField(self, name: str) -> bool:
+            return False
+
+    async def sent() -> AsyncIterator[Message]:
+        for _ in range(size):
+            yield Message()
+
+    incoming = Incoming(first(bytes(size), name="slow"), sent())
+    assert await incoming.head(size) == b"x" * size
+    assert len(read) < 10 * size
 
 
 def refusal(images: Images, demo: DemoCloud, requests: Any) -> tuple[str, str]:
