@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import grpc
@@ -37,6 +38,8 @@ from oaktree.swiftnames import check_container, check_object, is_own
 LOG = logging.getLogger(__name__)
 # How many segments are copied at a time: more would leave no threads to other calls.
 _AT_ONCE = 4
+# How often it is copied anew when the original is written over meanwhile.
+_TRIES = 3
 # A container, and a name in it.
 Path: TypeAlias = tuple[str, str]
 
@@ -68,9 +71,16 @@ class _Copy:
             check_future(request.expires_at)
         self._noted = swiftmeta.headers(OBJECT, request.metadata, info)
         self._there = objects.need(place, *self._source)
-        self._size = int(self._there.get("Content-Length", 0))
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._has_failed = False
+
+    @property
+    def _size(self) -> int:
+        return int(self._there.get("Content-Length", 0))
+
+    @property
+    def _etag(self) -> str:
+        return self._there.get("Etag", "").strip('"')
 
     async def made(self) -> bytes:
         run = self._place.run
@@ -109,6 +119,14 @@ class _Copy:
             f"there is a storage object {self._target[1]!r} already",
         )
 
+    def _is_changed(self) -> bool:
+        """Whether the original is another, or gone, since it was looked at last."""
+        there = objects.head(self._place, *self._source)
+        if there is None:
+            return True
+        former, self._there = self._there, there
+        return any(former.get(key) != there.get(key) for key in ("Etag", "X-Timestamp"))
+
     def _told(self) -> bytes:
         there = objects.need(self._place, *self._target)
         made = objects.message(self._place, *self._target, there)
@@ -117,22 +135,36 @@ class _Copy:
     # In one piece.
 
     def _whole(self) -> None:
+        # What the copy takes the place of was made of these.
+        former = [name for name in manifest.names(self._place, *self._target) if is_own(name)]
+        for _ in range(_TRIES):
+            headers = self._headers()
+            etag = self._copied(headers)
+            # What was in segments has another etag in one piece, and may be the same.
+            if SHA256 not in headers or etag == self._etag or not self._is_changed():
+                break
+            # Of other bytes than were copied; whole downloads would all fail.
+            del headers[SHA256]
+            swift.ask(self._place, "POST", *self._target, headers=headers)
+        self._clear(former)
+
+    def _copied(self, headers: Mapping[str, str | bytes]) -> str:
+        """Copies it; the etag of what was made."""
         most = self._info.max_object_bytes
         if self._size > most:
             raise not_offered(
                 f"it has more than the {most} bytes that this cloud copies: download and upload it"
             )
-        headers = self._headers()
         # All that is to be noted is said here: else the cloud would also copy when it is to end.
-        headers |= {"X-Fresh-Metadata": "true", "X-Copy-From": swift.path(*self._source)}
-        # What the copy takes the place of was made of these.
-        former = [name for name in manifest.names(self._place, *self._target) if is_own(name)]
+        fresh = {"X-Fresh-Metadata": "true", "X-Copy-From": swift.path(*self._source)}
         try:
-            swift.ask(self._place, "PUT", *self._target, headers=headers, body=b"")
+            answer = swift.ask(
+                self._place, "PUT", *self._target, headers={**headers, **fresh}, body=b""
+            )
         except exceptions.NotFoundException as error:
             objects.need(self._place, *self._source)
             raise not_found("storage container", self._target[0]) from error
-        self._clear(former)
+        return answer.headers.get("Etag", "").strip('"')
 
     def _headers(self) -> dict[str, str | bytes]:
         """All that is said of the copy."""
@@ -160,9 +192,13 @@ class _Copy:
         if not objects.is_static(self._there):
             return []
         query = {"multipart-manifest": "get"}
-        parts = orjson.loads(swift.ask(self._place, "GET", *self._source, query=query).content)
+        parts: list[Item] = orjson.loads(
+            swift.ask(self._place, "GET", *self._source, query=query).content
+        )
         plain = all(
-            {"name", "bytes", "hash"} <= part.keys() and not {"range", "sub_slo"} & part.keys()
+            isinstance(part, dict)
+            and {"name", "bytes", "hash"} <= part.keys()
+            and not {"range", "sub_slo"} & part.keys()
             for part in parts
         )
         if not plain or len(parts) > self._info.max_segments:
@@ -170,7 +206,11 @@ class _Copy:
         # As oaktree makes them.
         sizes = [int(part["bytes"]) for part in parts]
         alike = all(size == sizes[0] for size in sizes[:-1]) and 0 < sizes[-1] <= sizes[0]
-        return parts if alike and sum(sizes) == self._size else []
+        if not alike or sum(sizes) != self._size:
+            return []
+        if segments.etag(part["hash"] for part in parts) != self._etag and self._is_changed():
+            raise failed(Reason.REASON_CONFLICT, "the original was written over just now")
+        return parts
 
     async def _part(self, path: str, upload: Upload, index: int) -> None:
         async with self._slots:
