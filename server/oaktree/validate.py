@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,11 +61,10 @@ def _messages(field: FieldDescriptor, value: Any) -> Iterator[Message]:
 
 
 def _is_uuid(value: str) -> str | None:
-    try:
-        uuid.UUID(value)
-    except ValueError:
-        return "must be a UUID, such as 6fa459ea-ee8a-3ca4-894e-db77e160355e"
-    return None
+    # Python's own takes what no cloud does, in whose headers it may stand.
+    if re.fullmatch(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value):
+        return None
+    return "must be a UUID, such as 6fa459ea-ee8a-3ca4-894e-db77e160355e"
 
 
 def _is_address(value: str) -> str | None:

@@ -271,6 +271,23 @@ def test_any_uuid_will_do(value: uuid.UUID) -> None:
         check(Server(request_id=written))
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["{%s}", "urn:uuid:%s", " %s", "%s\n", "%s-", "\r\n%s"],
+)
+def test_what_only_holds_a_uuid_is_refused(written: str) -> None:
+    with pytest.raises(Refused, match="request_id"):
+        check(Server(request_id=written % uuid.uuid4()))
+
+
+@pytest.mark.parametrize(
+    "value", ["０" * 32, "0_" * 15 + "00", "0-" * 16 + "0" * 16, "+" + "0" * 31]
+)
+def test_what_looks_like_a_uuid_is_refused(value: str) -> None:
+    with pytest.raises(Refused, match="request_id"):
+        check(Server(request_id=value))
+
+
 @given(st.text(min_size=1, max_size=31))
 def test_what_is_shorter_than_a_uuid_is_refused(value: str) -> None:
     with pytest.raises(Refused, match="request_id"):
