@@ -24,11 +24,12 @@ from urllib3.exceptions import (
 )
 
 from oaktreemodel._drive import Stopped
+from oaktreemodel._looking import Look, Pools
 from oaktreemodel._source import CHUNK_BYTES
 from oaktreemodel._ticket import Broken, Unreachable, url_of
 from oaktreemodel.v1.transfer_pb2 import Ticket
 
-# Seconds to reach the cloud, and that it may be silent.
+# Seconds to reach the cloud, and that nothing may move.
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 120.0
 
@@ -89,12 +90,15 @@ class Body:
 class Direct:
     """Connections to clouds. Safe for threads."""
 
-    def __init__(self, parallel: int = 1) -> None:
-        self._pool = urllib3.PoolManager(
+    def __init__(self, parallel: int = 1, look: Look = lambda: None) -> None:
+        """What `look` raises ends what goes on; it is called all the time."""
+        self._look = look
+        self._pool = Pools(
+            look,
+            READ_TIMEOUT,
             num_pools=4,
             maxsize=parallel,
             retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
             cert_reqs="CERT_REQUIRED",
         )
 
@@ -110,6 +114,7 @@ class Direct:
 
         Raises Unreachable, Broken, or what the body raises.
         """
+        self._look()
         sent = {**ticket.headers, **headers, "Content-Length": str(size)}
         with self._translated(body), _unlogged():
             response = self._pool.request(
@@ -118,6 +123,8 @@ class Direct:
                 body=body if size else b"",
                 headers=sent,
                 redirect=False,
+                # Once it has all, a cloud may take its time to store it.
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=None),
             )
             if response.status != ticket.expected_status:
                 raise Broken(response.status)
@@ -127,6 +134,7 @@ class Direct:
         self, ticket: Ticket, name: str, headers: Mapping[str, str]
     ) -> Generator[bytes, None, None]:
         """The bytes. Raises Unreachable before the first, or Broken."""
+        self._look()
         sent = {"Accept-Encoding": "identity", **ticket.headers, **headers}
         with self._translated(), _unlogged():
             response = self._pool.request(
@@ -135,6 +143,7 @@ class Direct:
                 headers=sent,
                 redirect=False,
                 preload_content=False,
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
             )
         is_whole = False
         try:

@@ -1,0 +1,120 @@
+"""Clouds that keep one waiting, who is spoken to with a ticket."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from fake import BOUND
+from oaktreemodel import _direct, v1
+from oaktreemodel._source import CHUNK_BYTES
+from oaktreemodel._ticket import Broken
+
+# More than what the operating system keeps of what nobody reads.
+DATA = bytes(64 * 1024 * 1024)
+
+
+class Slow:
+    """A web server that stops in the middle, until it may go on: before it reads a body, or after;
+    or with some of the bytes that it gives.
+
+    Attributes:
+        began: Set when a request is there.
+        goes_on: To be set.
+    """
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.goes_on = threading.Event()
+        slow = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                if self.path == "/before":
+                    slow.stop_here()
+                left = int(self.headers["Content-Length"])
+                while left and (data := self.rfile.read(min(left, CHUNK_BYTES))):
+                    left -= len(data)
+                if self.path == "/after":
+                    slow.stop_here()
+                self.send_response(201)
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(DATA)))
+                self.end_headers()
+                self.wfile.write(DATA[:CHUNK_BYTES])
+                slow.stop_here()
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *args: Any) -> None:
+                """Who has gone away in the middle is none of its errors."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def stop_here(self) -> None:
+        self.began.set()
+        self.goes_on.wait()
+
+    def ticket(self, method: str, path: str = "") -> v1.Ticket:
+        url = f"http://127.0.0.1:{self._server.server_address[1]}/{path}"
+        code = 201 if method == "PUT" else 200
+        signed = v1.TicketAuth.TICKET_AUTH_SIGNED
+        return v1.Ticket(http_method=method, url=url, expected_status=code, auth=signed)
+
+    def stop(self) -> None:
+        self.goes_on.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(BOUND)
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    server = Slow()
+    yield server
+    server.stop()
+
+
+def put(ticket: v1.Ticket) -> None:
+    pieces = (DATA[start : start + CHUNK_BYTES] for start in range(0, len(DATA), CHUNK_BYTES))
+    with _direct.Direct() as direct:
+        direct.put(ticket, "", {}, len(DATA), _direct.Body(pieces, threading.Event()))
+
+
+@pytest.mark.parametrize(
+    ("limit", "where"), [("CONNECT_TIMEOUT", "before"), ("READ_TIMEOUT", "after")]
+)
+def test_what_may_take_longer(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch, limit: str, where: str
+) -> None:
+    monkeypatch.setattr(_direct, limit, 2.0)
+    later = threading.Timer(4.0, slow.goes_on.set)
+    later.start()
+    put(slow.ticket("PUT", where))
+    assert slow.began.is_set()
+    later.join()
+
+
+def test_who_takes_nothing_of_a_body(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_direct, "READ_TIMEOUT", 1.0)
+    with pytest.raises(Broken):
+        put(slow.ticket("PUT", "before"))
+
+
+def test_who_gives_nothing_more(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_direct, "READ_TIMEOUT", 1.0)
+    with _direct.Direct() as direct:
+        pieces = direct.get(slow.ticket("GET"), "", {})
+        assert next(pieces)
+        with pytest.raises(Broken):
+            list(pieces)
