@@ -6,14 +6,15 @@ What broke off goes on where it was, and nothing counts as whole before its hash
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
 
+from oaktreemodel._deadline import Deadline
 from oaktreemodel._digests import Digests
-from oaktreemodel._drive import Driver, Stopped, Talk
+from oaktreemodel._drive import Driver, Talk, looking
 from oaktreemodel._failures import TOKEN_REFUSED, ended
 from oaktreemodel._patience import Patience
 from oaktreemodel._progress import Count, Meter, OnProgress
@@ -94,7 +95,7 @@ class Download:
                 self._times += 1
                 self._goes_direct = self._goes_direct and self._times == 1
                 try:
-                    async with aclosing(self._try(patience.deadline.left())) as pieces:
+                    async with aclosing(self._try(patience.deadline)) as pieces:
                         async for piece in pieces:
                             self._came += len(piece)
                             if self._whole is not None:
@@ -120,11 +121,11 @@ class Download:
             if self._whole is not None:
                 self._whole.close()
 
-    async def _try(self, timeout: float | None) -> AsyncGenerator[bytes, None]:
+    async def _try(self, deadline: Deadline) -> AsyncGenerator[bytes, None]:
         request = self._rest()
         made = Digests("sha256")
         try:
-            async with self._driver.talk(self._method, request, timeout) as talk:
+            async with self._driver.talk(self._method, request, deadline.left()) as talk:
                 self._talk = talk
                 while (told := await talk.receive()) is not None:
                     if told.HasField("content"):
@@ -141,7 +142,7 @@ class Download:
                         return
                 else:
                     raise ended("a download before its end")
-            async with aclosing(self._get(ticket)) as pieces:
+            async with aclosing(self._get(ticket, deadline)) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:
@@ -215,24 +216,24 @@ class Download:
         if found != wanted:
             raise _differ(f"the {name} of all", found, wanted)
 
-    async def _get(self, ticket: Ticket) -> AsyncGenerator[bytes, None]:
+    async def _get(self, ticket: Ticket, deadline: Deadline) -> AsyncGenerator[bytes, None]:
         """The bytes straight from the cloud. Raises _Again if they have to come through oaktree."""
         from oaktreemodel._direct import Direct
 
         headers = usable(ticket, await self._driver.token(), self._driver.is_secure)
         if headers is None or not self._hash():
             raise _Again
-        with Direct() as direct:
+        with Direct(look=looking(self._driver, deadline)) as direct:
             pieces = direct.get(ticket, self._request.name_or_id, headers)
             try:
                 while (piece := await self._driver.work(next, pieces, None)) is not None:
-                    if self._driver.stop.is_set():
-                        raise Stopped
                     yield piece
             except (Unreachable, Broken):
                 raise _Again from None
             finally:
-                pieces.close()
+                # A thread that is still in it cannot be disturbed, but is about to notice.
+                with suppress(ValueError):
+                    pieces.close()
 
 
 class _Again(Exception):

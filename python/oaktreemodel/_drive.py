@@ -11,11 +11,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iter
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+import grpc
 from google.protobuf.message import Message
 
+from oaktreemodel._deadline import Deadline
 from oaktreemodel._progress import OnProgress
 from oaktreemodel._request import Requests
 from oaktreemodel._tokens import Metadata
+from oaktreemodel.errors import DeadlineExceeded
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +62,9 @@ class Driver(Protocol):
     def is_secure(self) -> bool:
         """Whether oaktree is asked by TLS."""
 
+    def check(self) -> None:
+        """Raises Stopped once the transfer is over, and Cancelled once the client is closed."""
+
     async def token(self) -> str:
         """What is shown to oaktree; empty for nothing."""
 
@@ -94,6 +100,19 @@ class Driver(Protocol):
 
     async def pause(self, seconds: float) -> None:
         """Waits."""
+
+
+def looking(driver: Driver, deadline: Deadline) -> Callable[[], None]:
+    """What raises as soon as a transfer has to end; for its threads."""
+
+    def look() -> None:
+        driver.check()
+        if deadline.left() == 0:
+            raise DeadlineExceeded(
+                "the time for the call is over", code=grpc.StatusCode.DEADLINE_EXCEEDED
+            )
+
+    return look
 
 
 def finish(steps: Coroutine[Any, Any, T]) -> T:

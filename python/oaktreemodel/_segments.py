@@ -10,7 +10,7 @@ import grpc
 
 from oaktreemodel._deadline import Deadline
 from oaktreemodel._digests import Digests, digests
-from oaktreemodel._drive import Driver
+from oaktreemodel._drive import Driver, looking
 from oaktreemodel._progress import Count, Meter, OnProgress
 from oaktreemodel._signed import Signed
 from oaktreemodel._source import Opened, open_source
@@ -200,19 +200,26 @@ class Segments:
             md5 = (await self._driver.work(digests, part.chunks(), "md5"))["md5"]
             count.reach(part.size)
         else:
-            md5 = await self._put(segment, part, count, signed) or await self._stream(
+            md5 = await self._put(segment, part, count, signed, deadline) or await self._stream(
                 segment, part, count, deadline
             )
         self._made[segment.index] = CommittedSegment(md5=md5, size_bytes=part.size)
 
     async def _put(
-        self, segment: PlannedSegment, part: Part, count: Count, signed: Signed
+        self,
+        segment: PlannedSegment,
+        part: Part,
+        count: Count,
+        signed: Signed,
+        deadline: Deadline,
     ) -> str | None:
         from oaktreemodel._direct import Body, Direct
 
+        look = looking(self._driver, deadline)
+
         def put(ticket: Ticket, headers: Mapping[str, str]) -> str:
             count.reach(0)
-            with Digests("md5") as made, Direct() as direct:
+            with Digests("md5") as made, Direct(look=look) as direct:
                 body = Body(part.counted(count, made), self._driver.stop)
                 answer = direct.put(ticket, segment.name, headers, part.size, body)
                 md5 = made.hex("md5")

@@ -219,6 +219,12 @@ class Tasks:
     def is_secure(self) -> bool:
         return self.connection.endpoint.is_secure
 
+    def check(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
+        # It raises once it is closed.
+        _ = self.connection.channel
+
     async def token(self) -> str:
         shown = await self.connection.token(Deadline(None))
         return dict(shown).get("authorization", "").removeprefix("Bearer ")

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from oaktreemodel._attempts import Attempts
 from oaktreemodel._deadline import Deadline
-from oaktreemodel._drive import finish
+from oaktreemodel._drive import Stopped, finish
 from oaktreemodel._progress import OnProgress, Progress
 from oaktreemodel._tokens import Metadata, renews
 
@@ -109,6 +109,12 @@ class Threads:
     @property
     def is_secure(self) -> bool:
         return self._connection.endpoint.is_secure
+
+    def check(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
+        # It raises once it is closed.
+        _ = self._connection.channel
 
     async def token(self) -> str:
         return _token_in(self._connection.token(Deadline(None)))

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from oaktreemodel._deadline import Deadline
 from oaktreemodel._digests import Digests, digests
-from oaktreemodel._drive import Driver, Stopped, Talk
+from oaktreemodel._drive import Driver, Stopped, Talk, looking
 from oaktreemodel._failures import TOKEN_REFUSED, ended
 from oaktreemodel._patience import Patience
 from oaktreemodel._progress import Count
@@ -69,7 +70,7 @@ class Upload:
         await self._prepare()
         while True:
             try:
-                return await self._try(identity, patience.deadline.left())
+                return await self._try(identity, patience.deadline)
             except _Again:
                 self._goes_direct = False
             except Unauthenticated as error:
@@ -94,9 +95,10 @@ class Upload:
             content.sha256, content.md5 = found["sha256"], found["md5"]
         content.promises_md5 = not content.md5
 
-    async def _try(self, identity: Metadata, timeout: float | None) -> Any:
+    async def _try(self, identity: Metadata, deadline: Deadline) -> Any:
         request, kind = self._request, type(self._request)
-        async with self._driver.talk(self._method, request, timeout, identity) as talk:
+        left = deadline.left()
+        async with self._driver.talk(self._method, request, left, identity) as talk:
             self._talk = talk
             if self._part.size <= CHUNK_BYTES:
                 first = kind()
@@ -116,7 +118,7 @@ class Upload:
                     talk.send(iter(()), is_last=True)
                     return await self._answer(talk, told)
                 if told.HasField("ticket"):
-                    done = await self._put(told.ticket)
+                    done = await self._put(told.ticket, deadline)
                     if done is not None:
                         talk.send(iter((kind(finish=done),)), is_last=True)
                         return await self._answer(talk)
@@ -136,7 +138,7 @@ class Upload:
         self._count.reach(self._part.size)
         return result
 
-    async def _put(self, ticket: Ticket) -> UploadFinish | None:
+    async def _put(self, ticket: Ticket, deadline: Deadline) -> UploadFinish | None:
         """Sends the bytes straight to the cloud. None if they have to go through oaktree."""
         from oaktreemodel._direct import Body, Direct
 
@@ -144,8 +146,10 @@ class Upload:
         if headers is None:
             return None
 
+        look = looking(self._driver, deadline)
+
         def put() -> UploadFinish:
-            with Digests(*HASHES) as made, Direct() as direct:
+            with Digests(*HASHES) as made, Direct(look=look) as direct:
                 body = Body(self._part.counted(self._count, made), self._driver.stop)
                 direct.put(ticket, "", headers, self._part.size, body)
                 return self._finish({name: made.hex(name) for name in HASHES})

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import oaktreemodel
 import pytest
-from fake import BOUND
+from conftest import Blocking
+from fake import BOUND, Oaktree
 from oaktreemodel import _direct, v1
 from oaktreemodel._source import CHUNK_BYTES
 from oaktreemodel._ticket import Broken
+from store import md5
 
 # More than what the operating system keeps of what nobody reads.
 DATA = bytes(64 * 1024 * 1024)
@@ -118,3 +122,87 @@ def test_who_gives_nothing_more(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> 
         assert next(pieces)
         with pytest.raises(Broken):
             list(pieces)
+
+
+@pytest.fixture(params=["before", "after", "download"])
+def moves(request: pytest.FixtureRequest, oaktree: Oaktree, slow: Slow) -> Callable[..., Any]:
+    """A transfer that stops in the middle, of a client's images."""
+
+    def upload(requests: Iterator[Any], context: Any) -> Iterator[Any]:
+        next(requests)
+        yield v1.UploadImageResponse(ticket=slow.ticket("PUT", request.param))
+        list(requests)
+
+    def download(request: v1.DownloadImageRequest, context: Any) -> Iterator[Any]:
+        content = v1.DownloadContent(size_bytes=len(DATA), etag="e", md5=md5(DATA))
+        yield v1.DownloadImageResponse(content=content, ticket=slow.ticket("GET"))
+
+    oaktree.answer("ListImages", [v1.ListImagesResponse()])
+    oaktree.answer("UploadImage", upload)
+    oaktree.answer("DownloadImage", download)
+
+    def move(images: Any, folder: Any, **how: Any) -> Any:
+        if request.param == "download":
+            return images.download("n", folder / "file", **how)
+        return images.upload(DATA, name="n", **how)
+
+    return move
+
+
+def ended() -> bool:
+    """Whether no thread of a transfer is left; they end when they have nothing to do any more."""
+    left = [one for one in threading.enumerate() if one.name.startswith("oaktree-transfer")]
+    for one in left:
+        one.join(BOUND)
+    return not any(one.is_alive() for one in left)
+
+
+def test_its_time_is_over(client: Any, moves: Callable[..., Any], tmp_path: Any) -> None:
+    with pytest.raises(oaktreemodel.DeadlineExceeded):
+        moves(client.images, tmp_path, timeout=2.0)
+    assert ended()
+
+
+def test_the_client_is_closed(
+    client: Any, moves: Callable[..., Any], slow: Slow, tmp_path: Any
+) -> None:
+    async def close() -> None:
+        moving = asyncio.ensure_future(moves(client.target.images, tmp_path))
+        assert await asyncio.to_thread(slow.began.wait, BOUND)
+        await client.target.close()
+        await moving
+
+    def close_later() -> None:
+        slow.began.wait(BOUND)
+        client.close()
+
+    def move() -> None:
+        if isinstance(client, Blocking):
+            client.do(close())
+            return
+        closer = threading.Thread(target=close_later)
+        closer.start()
+        try:
+            moves(client.images, tmp_path)
+        finally:
+            closer.join()
+
+    with pytest.raises(oaktreemodel.Cancelled):
+        move()
+    assert slow.began.is_set()
+    assert ended()
+
+
+def test_its_task_is_cancelled(
+    oaktree: Oaktree, moves: Callable[..., Any], slow: Slow, tmp_path: Any
+) -> None:
+    async def cancel() -> None:
+        async with oaktreemodel.aio.connect(oaktree.address) as client:
+            moving = asyncio.ensure_future(moves(client.images, tmp_path))
+            assert await asyncio.to_thread(slow.began.wait, BOUND)
+            moving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await moving
+
+    asyncio.run(cancel())
+    assert ended()
