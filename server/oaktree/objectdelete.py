@@ -6,18 +6,16 @@ Runs in a place's threads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote, unquote
 
 import grpc
-import orjson
-import requests
 from oaktreemodel.v1.error_pb2 import Reason
 from openstack import exceptions
 
 from oaktree import objects, swift
 from oaktree.errors import Refused
 from oaktree.place import Place
+from oaktree.swiftsummary import summary
 
 # Swift refuses a whole request for one line that is much longer than a name can be.
 _LINE_BYTES = 2000
@@ -38,16 +36,16 @@ def one(place: Place, container: str, name: str) -> bool:
     response = swift.ask(
         place, "DELETE", container, name, query=query, headers={"Accept": "application/json"}
     )
-    told = _summary(response)
-    if told["Errors"]:
-        path, why = told["Errors"][0]
+    told = summary(response)
+    if told.errors:
+        path, why = told.errors[0]
         raise Refused(
             grpc.StatusCode.UNKNOWN,
             Reason.REASON_CLOUD_ERROR,
-            f"{len(told['Errors'])} of its segments could not be deleted, so that it is there "
-            f"still: {unquote(str(path))}: {why}",
+            f"{len(told.errors)} of its segments could not be deleted, so that it is there "
+            f"still: {unquote(path)}: {why}",
         )
-    return bool(told["Number Deleted"])
+    return bool(told.deleted)
 
 
 def fits(container: str, name: str) -> bool:
@@ -60,25 +58,13 @@ def group(place: Place, container: str, names: Sequence[str]) -> list[str]:
     are gone."""
     body = "\n".join(_line(container, name) for name in names).encode()
     headers = {"Content-Type": "text/plain", "Accept": "application/json"}
-    told = _summary(swift.ask(place, "POST", query={"bulk-delete": ""}, headers=headers, body=body))
-    failed = {unquote(str(path)) for path, _ in told["Errors"]}
-    if told["Number Deleted"] + told["Number Not Found"] + len(failed) < len(names):
-        # It gave up on the way.
-        return list(names)
-    return [name for name in names if f"/{container}/{name}" in failed]
+    told = summary(swift.ask(place, "POST", query={"bulk-delete": ""}, headers=headers, body=body))
+    failed = {unquote(path) for path, _ in told.errors}
+    left = [name for name in names if f"/{container}/{name}" in failed]
+    # Else it gave up on the way, or it is not known which failed.
+    return left if told.deleted + told.missing + len(left) >= len(names) else list(names)
 
 
 def _line(container: str, name: str) -> str:
     # Not as in a URL: no step is folded in a body.
     return quote(f"/{container}/{name}")
-
-
-def _summary(response: requests.Response) -> dict[str, Any]:
-    """What an answer says in its body, whose status is known before anything was done."""
-    # Blanks come first, to show that somebody is there.
-    told = orjson.loads(response.content.strip() or b"{}")
-    if not isinstance(told, dict):
-        told = {}
-    return (
-        {"Number Deleted": 0, "Number Not Found": 0} | told | {"Errors": told.get("Errors") or []}
-    )

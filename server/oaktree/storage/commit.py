@@ -21,6 +21,7 @@ from oaktree.storage import clearing, headers, manifest, segments
 from oaktree.storage.homes import Homes
 from oaktree.storage.segments import Upload
 from oaktree.swift import Info
+from oaktree.swiftsummary import Summary, summary
 from oaktree.transfer import bytes_differ
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
@@ -99,30 +100,25 @@ class _Commit:
                 self._place, "PUT", self._container, self._name,
                 query=query, headers=self._headers, body=self._manifest,
             )  # fmt: skip
-            said = _body(response)
-            status = int(str(said.get("Response Status", response.status_code)).split()[0])
-            if status >= 400:
-                self._refuse(status, said, None)
+            told = _told(response)
+            if not 200 <= told.status < 300:
+                self._refuse(told.status, told, None)
                 return
-            etag = said.get("Etag") or response.headers.get("Etag", "")
         except exceptions.NotFoundException as error:
             raise not_found("storage container", self._container) from error
         except exceptions.HttpException as error:
             if error.status_code is None or error.response is None:
                 raise
-            self._refuse(error.status_code, _body(error.response), error)
+            self._refuse(error.status_code, _told(error.response), error)
             return
-        if etag.strip('"') != self._etag:
+        if told.etag != self._etag:
             raise bytes_differ(
-                f"the cloud says that what it made has the etag {etag}, and the segments' is "
+                f"the cloud says that what it made has the etag {told.etag}, and the segments' is "
                 f"{self._etag}: look at the object {self._name!r}"
             )
 
-    def _refuse(
-        self, status: int, said: dict[str, Any], error: exceptions.HttpException | None
-    ) -> None:
+    def _refuse(self, status: int, told: Summary, error: exceptions.HttpException | None) -> None:
         """Raises what to tell of a refusal, unless this very object was made before."""
-        wrong = said.get("Errors") or []
         if status == 412:
             own = (self._upload.home, self._upload.id)
             if own in manifest.uploads(self._place, self._container, self._name):
@@ -133,9 +129,9 @@ class _Commit:
                 f"there is an object {self._name!r} already; the segments stay until the upload "
                 "is aborted",
             )
-        if status == 400 and wrong:
+        if status == 400 and told.errors:
             lead = f"/{self._container}/{self._upload.prefix}"
-            words = (f"{str(path).removeprefix(lead)}: {why}" for path, why in wrong)
+            words = (f"{path.removeprefix(lead)}: {why}" for path, why in told.errors)
             raise failed(
                 Reason.REASON_CONTENT_CHANGED,
                 "the cloud does not have these segments as they were told; plan the upload again, "
@@ -146,18 +142,16 @@ class _Commit:
         raise Refused(
             Code.UNKNOWN,
             Reason.REASON_CLOUD_ERROR,
-            f"the object storage made no object of the segments, which stay: {status} "
-            f"{said.get('Response Body', '')}",
+            f"the object storage made no object of the segments, which stay: {status} {told.text}",
         )
 
 
-def _body(response: requests.Response) -> dict[str, Any]:
+def _told(response: requests.Response) -> Summary:
     """What an answer says in its body, if it does."""
     try:
-        said = orjson.loads(response.content)
+        return summary(response)
     except orjson.JSONDecodeError:
-        return {}
-    return said if isinstance(said, dict) else {}
+        return Summary(response.status_code, etag=response.headers.get("Etag", "").strip('"'))
 
 
 def _upload(request: CommitStorageObjectRequest, info: Info) -> Upload:

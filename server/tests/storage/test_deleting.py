@@ -142,6 +142,10 @@ def test_of_each_that_stays_it_is_told_why(modern: Store, demo: DemoCloud, name:
     [
         b'{"Response Status": "400 Bad Request", "Number Deleted": 1, "Errors": []}',
         b'{"Response Status": "401 Unauthorized"}',
+        b'{"Number Deleted": "many"}',
+        b'{"Number Deleted": 3, "Errors": ["x"]}',
+        b'{"Number Deleted": 3, "Errors": {"x": 1}}',
+        b'{"Number Deleted": 3, "Errors": [["/other/name", "409 Conflict"]]}',
         b"[]",
         b"",
     ],
