@@ -49,7 +49,11 @@ absl::StatusOr<v1::StorageObject> Keep(const StorageObjects& objects,
   update.set_parent(request.parent());
   update.set_name_or_id(request.name());
   if (!request.content_type().empty()) update.set_content_type(request.content_type());
-  *update.mutable_metadata()->mutable_set() = request.metadata();
+  if (!request.metadata().empty()) {
+    // Where bytes are sent, nothing of the old metadata stays either.
+    *update.mutable_metadata()->mutable_set() = request.metadata();
+    update.mutable_metadata()->set_replace(true);
+  }
   if (request.has_expires_at()) *update.mutable_expires_at() = request.expires_at();
   return objects.Update(update);
 }

@@ -104,6 +104,27 @@ TEST_F(Segments, AreNotSentWhereTheObjectIsThere) {
   EXPECT_EQ(Count("PlanStorageObjectUploads"), 2u);
 }
 
+TEST_F(Segments, LeaveTheMetadataThatTheRequestHas) {
+  store_.objects["a/b"] = {bytes_, true, {}};
+  fake_.Set("UpdateStorageObject", {Says(v1::UpdateStorageObjectResponse())});
+  v1::UploadStorageObjectRequest request;
+  request.set_parent("c");
+  request.set_name("a/b");
+  const auto objects = Client(fake_.address()).storage_objects();
+  request.set_content_type("text/plain");
+  ASSERT_TRUE(objects.Upload(FromBytes(bytes_), request, options_).ok());
+  (*request.mutable_metadata())["b"] = "2";
+  ASSERT_TRUE(objects.Upload(FromBytes(bytes_), request, options_).ok());
+  const auto calls = fake_.Calls("UpdateStorageObject");
+  ASSERT_EQ(calls.size(), 2u);
+  const auto typed = calls[0].Request<v1::UpdateStorageObjectRequest>();
+  EXPECT_EQ(typed.content_type(), "text/plain");
+  EXPECT_FALSE(typed.has_metadata());
+  const auto noted = calls[1].Request<v1::UpdateStorageObjectRequest>().metadata();
+  EXPECT_EQ(noted.set().at("b"), "2");
+  EXPECT_TRUE(noted.replace());
+}
+
 TEST_F(Segments, AreCommittedAgainWhenOaktreeWasLost) {
   Answer commit;
   commit.makes = [](const Call&) {
