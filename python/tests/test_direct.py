@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import random
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import oaktreemodel
 import pytest
+from certificates import certificate
 from conftest import Blocking
 from fake import BOUND, Oaktree
-from oaktreemodel import _direct, v1
+from oaktreemodel import _direct, _looking, v1
+from oaktreemodel._digests import Digests
 from oaktreemodel._source import CHUNK_BYTES
 from oaktreemodel._ticket import Broken
 from store import md5
 
 # More than what the operating system keeps of what nobody reads.
-DATA = bytes(64 * 1024 * 1024)
+DATA = random.Random(7).randbytes(32 * 1024 * 1024)
 
 
 class Slow:
@@ -28,20 +34,25 @@ class Slow:
     Attributes:
         began: Set when a request is there.
         goes_on: To be set.
+        came: The hash of the last body.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.began = threading.Event()
         self.goes_on = threading.Event()
+        self.came = ""
         slow = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_PUT(self) -> None:
                 if self.path == "/before":
                     slow.stop_here()
-                left = int(self.headers["Content-Length"])
+                left, made = int(self.headers["Content-Length"]), Digests("md5")
                 while left and (data := self.rfile.read(min(left, CHUNK_BYTES))):
                     left -= len(data)
+                    made.update(data)
+                slow.came = made.hex("md5")
+                made.close()
                 if self.path == "/after":
                     slow.stop_here()
                 self.send_response(201)
@@ -53,6 +64,7 @@ class Slow:
                 self.end_headers()
                 self.wfile.write(DATA[:CHUNK_BYTES])
                 slow.stop_here()
+                self.wfile.write(DATA[CHUNK_BYTES:])
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -62,6 +74,9 @@ class Slow:
                 """Who has gone away in the middle is none of its errors."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self._where = f"{'http' if tls is None else 'https'}://localhost"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
@@ -70,7 +85,7 @@ class Slow:
         self.goes_on.wait()
 
     def ticket(self, method: str, path: str = "") -> v1.Ticket:
-        url = f"http://127.0.0.1:{self._server.server_address[1]}/{path}"
+        url = f"{self._where}:{self._server.server_address[1]}/{path}"
         code = 201 if method == "PUT" else 200
         signed = v1.TicketAuth.TICKET_AUTH_SIGNED
         return v1.Ticket(http_method=method, url=url, expected_status=code, auth=signed)
@@ -89,9 +104,9 @@ def slow() -> Iterator[Slow]:
     server.stop()
 
 
-def put(ticket: v1.Ticket) -> None:
+def put(ticket: v1.Ticket, look: Callable[[], None] = lambda: None) -> None:
     pieces = (DATA[start : start + CHUNK_BYTES] for start in range(0, len(DATA), CHUNK_BYTES))
-    with _direct.Direct() as direct:
+    with _direct.Direct(look=look) as direct:
         direct.put(ticket, "", {}, len(DATA), _direct.Body(pieces, threading.Event()))
 
 
@@ -122,6 +137,38 @@ def test_who_gives_nothing_more(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> 
         assert next(pieces)
         with pytest.raises(Broken):
             list(pieces)
+
+
+@pytest.fixture
+def sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    """One by TLS."""
+    made = certificate("localhost")
+    (tmp_path / "cert").write_bytes(made.cert)
+    (tmp_path / "key").write_bytes(made.key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    server = Slow(context)
+    yield server
+    server.stop()
+
+
+def test_by_tls_nothing_is_lost_in_between(sealed: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_looking, "LOOK_SECONDS", 0.01)
+    looks = itertools.count()
+
+    def look() -> None:
+        # By then it has waited for the other side, many times.
+        if sealed.began.is_set() and next(looks) > 50:
+            sealed.goes_on.set()
+
+    put(sealed.ticket("PUT", "before"), look)
+    assert sealed.came == md5(DATA)
+    sealed.began.clear()
+    sealed.goes_on.clear()
+    looks = itertools.count()
+    with _direct.Direct(look=look) as direct:
+        assert b"".join(direct.get(sealed.ticket("GET"), "", {})) == DATA
 
 
 @pytest.fixture(params=["before", "after", "download"])
@@ -157,14 +204,14 @@ def ended() -> bool:
     return not any(one.is_alive() for one in left)
 
 
-def test_its_time_is_over(client: Any, moves: Callable[..., Any], tmp_path: Any) -> None:
+def test_its_time_is_over(client: Any, moves: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(oaktreemodel.DeadlineExceeded):
         moves(client.images, tmp_path, timeout=2.0)
     assert ended()
 
 
 def test_the_client_is_closed(
-    client: Any, moves: Callable[..., Any], slow: Slow, tmp_path: Any
+    client: Any, moves: Callable[..., Any], slow: Slow, tmp_path: Path
 ) -> None:
     async def close() -> None:
         moving = asyncio.ensure_future(moves(client.target.images, tmp_path))
@@ -194,7 +241,7 @@ def test_the_client_is_closed(
 
 
 def test_its_task_is_cancelled(
-    oaktree: Oaktree, moves: Callable[..., Any], slow: Slow, tmp_path: Any
+    oaktree: Oaktree, moves: Callable[..., Any], slow: Slow, tmp_path: Path
 ) -> None:
     async def cancel() -> None:
         async with oaktreemodel.aio.connect(oaktree.address) as client:
