@@ -49,9 +49,10 @@ def _answering(patch: pytest.MonkeyPatch, method: str, *bodies: bytes) -> None:
     ask, left = swift.ask, list(bodies)
 
     def asked(place: Any, given: str, *args: Any, **more: Any) -> Any:
-        response = ask(place, "HEAD" if given == method and left else given, *args, **more)
-        if given == method and left:
-            response._content = left.pop(0)
+        if given != method or not left:
+            return ask(place, given, *args, **more)
+        response = ask(place, "HEAD")
+        response._content = left.pop(0)
         return response
 
     patch.setattr(swift, "ask", asked)
