@@ -24,7 +24,7 @@ from urllib3.exceptions import (
 )
 
 from oaktreemodel._drive import Stopped
-from oaktreemodel._looking import Look, Pools
+from oaktreemodel._looking import Look, pools, proxy_of
 from oaktreemodel._source import CHUNK_BYTES
 from oaktreemodel._ticket import Broken, Unreachable, url_of
 from oaktreemodel.v1.transfer_pb2 import Ticket
@@ -93,14 +93,9 @@ class Direct:
     def __init__(self, parallel: int = 1, look: Look = lambda: None) -> None:
         """What `look` raises ends what goes on; it is called all the time."""
         self._look = look
-        self._pool = Pools(
-            look,
-            READ_TIMEOUT,
-            num_pools=4,
-            maxsize=parallel,
-            retries=False,
-            cert_reqs="CERT_REQUIRED",
-        )
+        self._parallel = parallel
+        # By the proxy; all tickets of one transfer lead to one cloud.
+        self._pools: dict[str, urllib3.PoolManager] = {}
 
     def put(
         self,
@@ -115,11 +110,12 @@ class Direct:
         Raises Unreachable, Broken, or what the body raises.
         """
         self._look()
+        url = url_of(ticket, name)
         sent = {**ticket.headers, **headers, "Content-Length": str(size)}
         with self._translated(body), _unlogged():
-            response = self._pool.request(
+            response = self._pool_of(url).request(
                 ticket.http_method,
-                url_of(ticket, name),
+                url,
                 body=body if size else b"",
                 headers=sent,
                 redirect=False,
@@ -135,11 +131,12 @@ class Direct:
     ) -> Generator[bytes, None, None]:
         """The bytes. Raises Unreachable before the first, or Broken."""
         self._look()
+        url = url_of(ticket, name)
         sent = {"Accept-Encoding": "identity", **ticket.headers, **headers}
         with self._translated(), _unlogged():
-            response = self._pool.request(
+            response = self._pool_of(url).request(
                 ticket.http_method,
-                url_of(ticket, name),
+                url,
                 headers=sent,
                 redirect=False,
                 preload_content=False,
@@ -162,7 +159,8 @@ class Direct:
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
-        self._pool.clear()
+        for one in self._pools.values():
+            one.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -174,6 +172,22 @@ class Direct:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _pool_of(self, url: str) -> urllib3.PoolManager:
+        proxy = proxy_of(url)
+        if (found := self._pools.get(proxy)) is not None:
+            return found
+        made = pools(
+            proxy,
+            self._look,
+            READ_TIMEOUT,
+            num_pools=4,
+            maxsize=self._parallel,
+            retries=False,
+            cert_reqs="CERT_REQUIRED",
+        )
+        # Another thread may have been first.
+        return self._pools.setdefault(proxy, made)
 
     @contextlib.contextmanager
     def _translated(self, body: Body | None = None) -> Iterator[None]:

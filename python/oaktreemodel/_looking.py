@@ -13,9 +13,13 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from oaktreemodel._ticket import LOCAL
 
 T = TypeVar("T")
 
@@ -25,18 +29,49 @@ Look: TypeAlias = Callable[[], None]
 LOOK_SECONDS = 0.25
 
 
-class Pools(urllib3.PoolManager):
-    """Connections by host; `silence` is how many seconds nothing of a body may move."""
-
-    def __init__(self, look: Look, silence: float, **options: Any) -> None:
-        super().__init__(**options)
-        self._looking = {"look": staticmethod(look), "silence": silence}
+class _Pools:
+    looking: dict[str, Any]
 
     def _new_pool(self, scheme: str, *args: Any, **kwargs: Any) -> urllib3.HTTPConnectionPool:
-        pool = super()._new_pool(scheme, *args, **kwargs)
+        pool: Any = super()._new_pool(scheme, *args, **kwargs)  # type: ignore[misc]
         kind = _Https if scheme == "https" else _Http
-        pool.ConnectionCls = type(kind.__name__, (kind,), self._looking)
-        return pool
+        pool.ConnectionCls = type(kind.__name__, (kind,), self.looking)
+        return pool  # type: ignore[no-any-return]
+
+
+class _Straight(_Pools, urllib3.PoolManager):
+    pass
+
+
+class _Proxied(_Pools, urllib3.ProxyManager):
+    pass
+
+
+def pools(proxy: str, look: Look, silence: float, **options: Any) -> urllib3.PoolManager:
+    """Connections by host, past a proxy if one is given; `silence` is how many seconds nothing of a
+    body may move.
+
+    Raises LocationValueError for what is no proxy.
+    """
+    made: _Straight | _Proxied
+    if proxy:
+        user = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
+        headers = urllib3.make_headers(proxy_basic_auth=user) if user else None
+        made = _Proxied(proxy, proxy_headers=headers, **options)
+    else:
+        made = _Straight(**options)
+    made.looking = {"look": staticmethod(look), "silence": silence}
+    return made
+
+
+def proxy_of(url: str) -> str:
+    """The proxy that the environment names for a URL; empty for none."""
+    where = urlsplit(url)
+    host = where.hostname or ""
+    if host in LOCAL or proxy_bypass(host):
+        return ""
+    proxy = getproxies().get(where.scheme, "")
+    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
 
 
 class _Looking:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import oaktreemodel
 import pytest
@@ -169,6 +172,47 @@ def test_by_tls_nothing_is_lost_in_between(sealed: Slow, monkeypatch: pytest.Mon
     looks = itertools.count()
     with _direct.Direct(look=look) as direct:
         assert b"".join(direct.get(sealed.ticket("GET"), "", {})) == DATA
+
+
+def test_by_tls_through_a_proxy(sealed: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed.goes_on.set()
+    ticket = sealed.ticket("GET")
+    port = urlsplit(ticket.url).port
+    asked = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            asked.append(self.path)
+            with socket.create_connection(("127.0.0.1", port)) as there:
+                self.send_response(200)
+                self.end_headers()
+                ahead = threading.Thread(target=self._carry, args=(self.connection, there))
+                ahead.start()
+                self._carry(there, self.connection)
+                ahead.join(BOUND)
+
+        def _carry(self, source: socket.socket, target: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                while data := source.recv(CHUNK_BYTES):
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    # A name that only the proxy knows would be in no certificate here.
+    monkeypatch.setattr(_looking, "LOCAL", ())
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.05,))
+        thread.start()
+        monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.server_address[1]}")
+        try:
+            with _direct.Direct() as direct:
+                assert b"".join(direct.get(ticket, "", {})) == DATA
+        finally:
+            proxy.shutdown()
+            thread.join(BOUND)
+    assert asked == [f"localhost:{port}"]
 
 
 @pytest.fixture(params=["before", "after", "download"])

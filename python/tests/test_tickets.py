@@ -13,8 +13,8 @@ import oaktreemodel
 import pytest
 import urllib3
 from fake import Oaktree
-from oaktreemodel import _patience, v1
-from oaktreemodel._ticket import url_of, usable
+from oaktreemodel import _direct, _patience, v1
+from oaktreemodel._ticket import Unreachable, url_of, usable
 from store import IMAGE, Web, image, md5, pieces, sent, sha256
 
 DATA = bytes(range(251)) * 4000
@@ -216,14 +216,39 @@ def test_names_in_urls(name: str, path: str) -> None:
 
 
 def test_names_travel_as_they_are(web: Web) -> None:
-    from oaktreemodel._direct import Direct
-
     ticket = v1.Ticket(
         http_method="GET", url=web.url, url_end="?s", prefix="a", expected_status=200
     )
     web.kept["a/../%2E//b"] = b"found"
-    with Direct() as direct:
+    with _direct.Direct() as direct:
         assert b"".join(direct.get(ticket, "a/../%2E//b", {})) == b"found"
+
+
+def test_by_the_proxy_of_the_environment(
+    web: Web, closed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(url: str) -> bytes:
+        with _direct.Direct() as direct:
+            return b"".join(direct.get(v1.Ticket(**asked, url=url), "", {}))
+
+    asked: Any = {"http_method": "GET", "expected_status": 200}
+    url = "http://cloud.invalid/x"
+    web.kept = {url: b"by proxy", "x": b"straight"}
+    monkeypatch.setenv("http_proxy", web.url.removesuffix("/c/").replace("//", "//me:s%40@"))
+    assert get(url) == b"by proxy"
+    ((_, _, headers),) = web.seen
+    assert headers["proxy-authorization"] == "Basic bWU6c0A="
+    monkeypatch.setenv("no_proxy", "cloud.invalid")
+    with pytest.raises(Unreachable):
+        get(url)
+    # Nothing but this machine knows what is there.
+    monkeypatch.setenv("http_proxy", closed)
+    monkeypatch.delenv("no_proxy")
+    assert get(f"{web.url}x") == b"straight"
+    for proxy in (closed, "socks5://cloud.invalid"):
+        monkeypatch.setenv("http_proxy", proxy)
+        with pytest.raises(Unreachable):
+            get(url)
 
 
 @pytest.mark.parametrize(
