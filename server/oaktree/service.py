@@ -25,6 +25,7 @@ from oaktree.errors import Refused, broken_off, invalid, reason_word
 from oaktree.gate import Gate, Metadata, Pass
 from oaktree.http import Reach
 from oaktree.reader import Others
+from oaktree.transfer import heard
 from oaktree.translate import translate
 
 LOG = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Service:
 
     def _method(self, rpc: models.Rpc, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
         if rpc.takes_stream:
-            return grpc.stream_stream_rpc_method_handler(partial(self._both_ways, rpc, handler))
+            return grpc.stream_stream_rpc_method_handler(partial(self._stream, rpc, handler))
         if rpc.streams:
             return grpc.unary_stream_rpc_method_handler(partial(self._stream, rpc, handler))
 
@@ -111,26 +112,14 @@ class Service:
             if call is not None:
                 call.reach.cancel()
 
-    async def _both_ways(
-        self, rpc: models.Rpc, handler: Stream, sent: AsyncIterator[bytes], context: Any
-    ) -> AsyncIterator[bytes]:
-        """As `_stream`, once the first request is there."""
-        more = aiter(sent)
-        data = await anext(more, None)
-        if data is None:
-            await refuse(context, invalid("request", "is missing"))
-        else:
-            async for response in self._stream(rpc, handler, data, context, _each(rpc, more)):
-                yield response
-
     async def _stream(
         self,
         rpc: models.Rpc,
         handler: Stream,
-        data: bytes,
+        sent: bytes | AsyncIterator[bytes],
         context: Any,
-        more: AsyncIterator[Any] | None = None,
     ) -> AsyncIterator[bytes]:
+        """`sent` is the request, or where the client streams, too, all of them."""
         call = admitted = None
         carries = rpc.verb in ("Upload", "Download")
         # Who waits needs no room made for him, and who sends bytes makes it himself.
@@ -142,9 +131,11 @@ class Service:
             metadata = context.invocation_metadata()
             admitted = await self._admit(rpc, context, metadata)
             admitted.enter()
-            call = self._call(rpc, data, context, admitted, metadata, more)
             # The cloud lets a transfer end that began while its token was good, and so do we.
             with admitted.streaming(outlives=carries) as stream:
+                # Only who has not too many open is waited for.
+                data, more = (sent, None) if isinstance(sent, bytes) else await _begun(rpc, sent)
+                call = self._call(rpc, data, context, admitted, metadata, more)
                 async for response in handler(call):
                     stream.is_sending = True
                     yield response
@@ -210,6 +201,15 @@ def _parse(kind: type[Any], data: bytes) -> Any:
         ) from None
     validate.refuse_unknown(request)
     return request
+
+
+async def _begun(rpc: models.Rpc, sent: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[Any]]:
+    """The first request of a client's stream, and what follows on it."""
+    requests = aiter(sent)
+    data = await heard(anext(requests, None))
+    if data is None:
+        raise invalid("request", "is missing")
+    return data, _each(rpc, requests)
 
 
 async def _each(rpc: models.Rpc, sent: AsyncIterator[bytes]) -> AsyncIterator[Any]:

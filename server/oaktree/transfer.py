@@ -74,6 +74,19 @@ def check_digests(came: Mapping[str, str], finish: UploadFinish, content: Upload
                 )
 
 
+async def heard(coming: Awaitable[T], silence: float | None = SILENCE_SECONDS) -> T:
+    """What comes from a client. DEADLINE_EXCEEDED if nothing does for so many seconds."""
+    try:
+        async with asyncio.timeout(silence):
+            return await coming
+    except TimeoutError:
+        raise Refused(
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            Reason.REASON_DEADLINE_EXCEEDED,
+            f"nothing came for {silence:.0f} seconds",
+        ) from None
+
+
 class Wish:
     """What the event loop waits for until a thread brings it about. The thread wakes the loop only
     if it waits, and not for every chunk."""
@@ -171,15 +184,10 @@ class Incoming:
         return chunk
 
     async def _next(self, silence: float | None) -> Any:
-        try:
-            async with asyncio.timeout(silence), self._permit.one():
-                message = await anext(self._more, None) if self._more is not None else None
-        except TimeoutError:
-            raise Refused(
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-                Reason.REASON_DEADLINE_EXCEEDED,
-                f"nothing came for {silence:.0f} seconds",
-            ) from None
+        message = None
+        if self._more is not None:
+            async with self._permit.one():
+                message = await heard(anext(self._more, None), silence)
         if message is None:
             raise invalid("finish", "is missing: the stream ended before it said that all was sent")
         return message
