@@ -35,16 +35,24 @@ class File final : public Sink {
     Abandon();
     if (folder_ < 0) return absl::ErrnoToStatus(folder_error_, path_);
     struct stat there;
+    const bool is_there = ::fstatat(folder_, name_.c_str(), &there, 0) == 0;
     // What is no file, such as a device, must not be replaced by one.
-    if (::fstatat(folder_, name_.c_str(), &there, 0) == 0 && !S_ISREG(there.st_mode)) {
+    if (is_there && !S_ISREG(there.st_mode)) {
       return absl::InvalidArgumentError(absl::StrCat(
           path_, S_ISDIR(there.st_mode) ? ": it is a directory" : ": there is something else"));
     }
-    // Short, whatever the name is, and with the rights that a new file has by the umask.
+    // Who may not read the old file must not read the new one, from its first byte on.
+    const mode_t rights = is_there ? there.st_mode & 0777 : 0666;
+    // Short, whatever the name is.
     std::random_device random;
     part_ = absl::StrFormat(".oaktree-%08x%08x.part", random(), random());
-    file_ = ::openat(folder_, part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    return file_ < 0 ? FromErrno(path_) : absl::OkStatus();
+    file_ = ::openat(folder_, part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, rights);
+    if (file_ < 0) return FromErrno(path_);
+    // The umask is for new files.
+    if (!is_there || ::fchmod(file_, rights) == 0) return absl::OkStatus();
+    absl::Status status = FromErrno(path_);
+    Abandon();
+    return status;
   }
 
   absl::Status Write(std::string_view bytes) override {

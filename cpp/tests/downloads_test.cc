@@ -78,6 +78,28 @@ TEST_F(Downloading, BringsAFileInPlaceOfAnother) {
   EXPECT_EQ(Contents(folder_ / "f"), "new");
 }
 
+TEST_F(Downloading, KeepsTheRightsOfTheFileThatWasThere) {
+  // One that the umask would not give, and one that it would cut.
+  for (const mode_t rights : {0600u, 0666u}) {
+    Write(folder_ / "f", "old", rights);
+    fake_.Set("DownloadImage", {Downloads(bytes_)});
+    TransferOptions options;
+    options.on_progress = [&](const Progress&) {
+      for (const auto& name : Names()) {
+        struct stat half;
+        EXPECT_EQ(::stat((folder_ / name).c_str(), &half), 0);
+        EXPECT_EQ(half.st_mode & 0777, rights) << name;
+      }
+      return true;
+    };
+    ASSERT_TRUE(Download(ToFile(folder_ / "f"), options).ok());
+    struct stat made;
+    ASSERT_EQ(::stat((folder_ / "f").c_str(), &made), 0);
+    EXPECT_EQ(made.st_mode & 0777, rights);
+    EXPECT_TRUE(Contents(folder_ / "f") == bytes_);
+  }
+}
+
 TEST_F(Downloading, BringsNothingToo) {
   fake_.Set("DownloadImage", {Downloads("")});
   ASSERT_TRUE(Download(ToFile(folder_ / "f")).ok());
