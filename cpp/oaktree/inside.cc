@@ -74,7 +74,8 @@ absl::StatusOr<Target> Inside::File(const std::string& path) const {
   const std::string whole = absl::StrCat(directory_, "/", path);
   const int folder = Open(steps, steps.size() - 1, /*may_make=*/true);
   if (folder < 0) return FromErrno(whole);
-  return Target(FileSink(folder, steps.back(), whole));
+  // What a crash takes of many files is found and fetched again.
+  return Target(FileSink(folder, steps.back(), whole, /*is_synced=*/false));
 }
 
 absl::Status Inside::MakeFolder(const std::string& path) const {

@@ -27,8 +27,8 @@ class Sink {
 };
 
 // A file of that name in a folder, given by its descriptor, which it closes. The path is for
-// errors.
-std::shared_ptr<Sink> FileSink(int folder, std::string name, std::string path);
+// errors. One that is synced is on its disk before it has its name.
+std::shared_ptr<Sink> FileSink(int folder, std::string name, std::string path, bool is_synced);
 
 }  // namespace oaktree::internal
 

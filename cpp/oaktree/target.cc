@@ -22,8 +22,12 @@ namespace {
 
 class File final : public Sink {
  public:
-  File(int folder, std::string name, std::string path)
-      : folder_(folder), folder_error_(errno), name_(std::move(name)), path_(std::move(path)) {}
+  File(int folder, std::string name, std::string path, bool is_synced)
+      : folder_(folder),
+        folder_error_(errno),
+        name_(std::move(name)),
+        path_(std::move(path)),
+        is_synced_(is_synced) {}
   ~File() override {
     Abandon();
     if (folder_ >= 0) ::close(folder_);
@@ -68,6 +72,11 @@ class File final : public Sink {
   }
 
   absl::Status Commit() override {
+    if (is_synced_ && ::fsync(file_) != 0) {
+      absl::Status status = FromErrno(path_);
+      Abandon();
+      return status;
+    }
     // Some file systems tell only now that they are full.
     const bool is_closed = ::close(std::exchange(file_, -1)) == 0;
     if (is_closed && ::renameat(folder_, part_.c_str(), folder_, name_.c_str()) == 0) {
@@ -89,6 +98,7 @@ class File final : public Sink {
   const int folder_error_;
   const std::string name_;
   const std::string path_;
+  const bool is_synced_;
   std::string part_;
   int file_ = -1;
 };
@@ -132,8 +142,8 @@ class Output final : public Sink {
 
 }  // namespace
 
-std::shared_ptr<Sink> FileSink(int folder, std::string name, std::string path) {
-  return std::make_shared<File>(folder, std::move(name), std::move(path));
+std::shared_ptr<Sink> FileSink(int folder, std::string name, std::string path, bool is_synced) {
+  return std::make_shared<File>(folder, std::move(name), std::move(path), is_synced);
 }
 
 }  // namespace internal
@@ -144,7 +154,7 @@ Target ToFile(const std::string& path) {
   // Of `folder/` this is a name, too, and one that is a directory.
   const std::string name = whole.has_filename() ? whole.filename().string() : ".";
   const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  return Target(internal::FileSink(opened, name, path));
+  return Target(internal::FileSink(opened, name, path, /*is_synced=*/true));
 }
 
 Target ToStream(std::ostream& stream) { return Target(std::make_shared<internal::Output>(stream)); }

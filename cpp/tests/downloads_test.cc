@@ -1,12 +1,35 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <sstream>
 
 #include "files.h"
 #include "oaktree/oaktree.h"
 #include "transfers.h"
+
+namespace oaktree::testing {
+namespace {
+
+std::atomic<int> synced = 0;
+std::atomic<bool> is_disk_broken = false;
+
+}  // namespace
+}  // namespace oaktree::testing
+
+// In place of the C library's, for it is all that tells whether bytes are on a disk.
+extern "C" int fsync(int file) {
+  ++oaktree::testing::synced;
+  if (oaktree::testing::is_disk_broken) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fsync, file));
+}
 
 namespace oaktree::testing {
 namespace {
@@ -98,6 +121,20 @@ TEST_F(Downloading, KeepsTheRightsOfTheFileThatWasThere) {
     EXPECT_EQ(made.st_mode & 0777, rights);
     EXPECT_TRUE(Contents(folder_ / "f") == bytes_);
   }
+}
+
+TEST_F(Downloading, IsOnTheDiskBeforeItHasItsName) {
+  fake_.Set("DownloadImage", {Downloads(bytes_)});
+  synced = 0;
+  ASSERT_TRUE(Download(ToFile(folder_ / "f")).ok());
+  EXPECT_EQ(synced, 1);
+  Write(folder_ / "f", "old");
+  is_disk_broken = true;
+  const auto status = Download(ToFile(folder_ / "f")).status();
+  is_disk_broken = false;
+  EXPECT_NE(status.message().find(folder_ / "f"), std::string::npos) << status;
+  EXPECT_EQ(Contents(folder_ / "f"), "old");
+  EXPECT_EQ(Names(), std::vector<std::string>{"f"});
 }
 
 TEST_F(Downloading, BringsNothingToo) {
