@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "oaktree/content.h"
+#include "oaktree/real_path.h"
 #include "oaktree/sink.h"
 
 namespace oaktree {
@@ -149,7 +150,12 @@ std::shared_ptr<Sink> FileSink(int folder, std::string name, std::string path, b
 }  // namespace internal
 
 Target ToFile(const std::string& path) {
-  const std::filesystem::path whole(path);
+  std::filesystem::path whole(path);
+  std::error_code error;
+  // A device's link may lead to what has no path, and is told as one under its own name.
+  if (whole.has_filename() && !std::filesystem::is_other(whole, error)) {
+    whole = internal::RealPath(whole);
+  }
   const std::string folder = whole.has_parent_path() ? whole.parent_path().string() : ".";
   // Of `folder/` this is a name, too, and one that is a directory.
   const std::string name = whole.has_filename() ? whole.filename().string() : ".";

@@ -29,7 +29,7 @@ class Target {
 
 // A file. It appears under its name, in place of what is there, when all bytes have come and are
 // right; until then they are in another beside it, which a download that fails takes away. It has
-// the rights of the file that it replaces.
+// the rights of the file that it replaces, and of a link it replaces what that leads to.
 Target ToFile(const std::string& path);
 
 // A stream, which must outlive the download. What has come is there also when the download fails

@@ -123,6 +123,29 @@ TEST_F(Downloading, KeepsTheRightsOfTheFileThatWasThere) {
   }
 }
 
+TEST_F(Downloading, ReplacesWhatALinkLeadsTo) {
+  Write(folder_ / "under/old", "old");
+  fs::create_symlink("under/old", folder_ / "link");
+  fs::create_symlink(folder_ / "link", folder_ / "under/again");
+  fs::create_symlink("absent", folder_ / "under/dangling");
+  fs::create_symlink("/dev/null", folder_ / "device");
+  fs::create_directory_symlink("under", folder_ / "folder");
+  fake_.Set("DownloadImage", {Downloads("new")});
+  for (const char* name : {"link", "under/again", "folder/dangling"}) {
+    Write(folder_ / "under/old", "old");
+    const auto status = Download(ToFile(folder_ / name)).status();
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(fs::is_symlink(folder_ / name)) << name;
+    EXPECT_EQ(Contents(folder_ / name), "new") << name;
+  }
+  EXPECT_EQ(Contents(folder_ / "under/old"), "old");
+  EXPECT_EQ(Contents(folder_ / "under/absent"), "new");
+  for (const char* name : {"device", "folder"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(Download(ToFile(folder_ / name)).status())) << name;
+    EXPECT_TRUE(fs::is_symlink(folder_ / name)) << name;
+  }
+}
+
 TEST_F(Downloading, IsOnTheDiskBeforeItHasItsName) {
   fake_.Set("DownloadImage", {Downloads(bytes_)});
   synced = 0;
