@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
 
 #include "oaktree/content.h"
+#include "oaktree/real_path.h"
 #include "oaktree/segments.h"
 #include "oaktree/sink.h"
 
@@ -48,6 +50,14 @@ absl::Status Inside::Check(const std::string& path) {
   return absl::OkStatus();
 }
 
+bool Inside::LeadsOut(const std::string& place) const {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(place, error))) return false;
+  const auto root = RealPath(directory_);
+  const auto real = RealPath(place);
+  return std::mismatch(root.begin(), root.end(), real.begin(), real.end()).first != root.end();
+}
+
 int Inside::Open(const std::vector<std::string>& steps, size_t count, bool may_make) const {
   int folder = ::fcntl(folder_, F_DUPFD_CLOEXEC, 0);
   for (size_t at = 0; at < count && folder >= 0; ++at) {
@@ -74,6 +84,10 @@ absl::StatusOr<Target> Inside::File(const std::string& path) const {
   const std::string whole = absl::StrCat(directory_, "/", path);
   const int folder = Open(steps, steps.size() - 1, /*may_make=*/true);
   if (folder < 0) return FromErrno(whole);
+  if (LeadsOut(whole)) {
+    ::close(folder);
+    return absl::InvalidArgumentError("a symbolic link that is there leads out of the directory");
+  }
   // What a crash takes of many files is found and fetched again.
   return Target(FileSink(folder, steps.back(), whole, /*is_synced=*/false));
 }

@@ -19,8 +19,9 @@ class Inside {
   Inside(Inside&& other) noexcept;
   Inside& operator=(Inside&&) = delete;
 
-  // A file, by its path below, to be written; the folders that it is in are made. INVALID_ARGUMENT
-  // for what is no path of a file here.
+  // A file, by its path below, to be written; the folders that it is in are made. It takes the
+  // place of a link that leads elsewhere in here. INVALID_ARGUMENT for what is no path of a file
+  // here, and for a link that leads out.
   absl::StatusOr<Target> File(const std::string& path) const;
 
   // Makes a folder.
@@ -34,6 +35,9 @@ class Inside {
 
  private:
   Inside(std::string directory, int folder) : directory_(std::move(directory)), folder_(folder) {}
+
+  // Whether a link is there that leads out.
+  bool LeadsOut(const std::string& place) const;
 
   // The folder that the last of some steps is in, opened; below 0 and errno if there is none.
   int Open(const std::vector<std::string>& steps, size_t count, bool may_make) const;

@@ -272,40 +272,6 @@ TEST_F(Directories, AreNotMadeByADryRun) {
   EXPECT_FALSE(fs::exists(folder_ / "d"));
 }
 
-TEST_F(Directories, KeepWhatIsOutsideSafe) {
-  Write(folder_ / "victim", "safe");
-  fs::create_directory(folder_ / "outside");
-  Have("there", "");
-  fs::create_directory_symlink(folder_ / "outside", folder_ / "d/link");
-  fs::create_symlink(folder_ / "victim", folder_ / "d/file");
-  const Names bad = {
-      "../victim",  "/victim", "a/../../victim",        "a//b",   "a/./b",    "..",
-      ".",          "b/",      std::string("nul\0", 4), "link/x", "link/y/z", std::string(300, 'n'),
-      "there/below"};
-  for (const auto& name : bad) Store(name, "evil");
-  Store("file", "new");
-  Store("good", "1");
-  const auto result = Download();
-  ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(Paths(*result), bad);
-  EXPECT_EQ(result->sent, 2);
-  EXPECT_EQ(Files("d"), (Names{"file", "good", "there"}));
-  EXPECT_EQ(Contents(folder_ / "victim"), "safe");
-  EXPECT_TRUE(Files("outside").empty());
-  // In place of the link, not through it.
-  EXPECT_FALSE(fs::is_symlink(folder_ / "d/file"));
-  EXPECT_EQ(Contents(folder_ / "d/file"), "new");
-}
-
-TEST_F(Directories, OfTwoObjectsOfOnePathTakeOne) {
-  Store("p/a", "1");
-  Store("pa", "2");
-  const auto result = Download("p");
-  ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(result->sent, 1);
-  EXPECT_EQ(Paths(*result), Names{"a"});
-}
-
 TEST(IgnoredPaths, AreThoseThatGitIgnores) {
   const internal::Ignored ignored(
       {"# a comment", "*.o", "!keep.o", "build/", "/top", "doc/*.txt", "a/**/z", "x/**", "\\#odd"});
