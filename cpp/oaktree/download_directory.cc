@@ -1,8 +1,9 @@
 #include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
+#include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "oaktree/digest.h"
@@ -78,14 +79,16 @@ class DirectoryDownload {
     v1::ListStorageObjectsRequest request;
     request.set_parent(container_);
     request.set_prefix(prefix_);
-    std::set<std::string> paths;
+    std::map<std::string, std::string> taken;
     for (const auto& one : StorageObjects(place_).List(request, Left())) {
       if (!one.ok()) return one.status();
       std::string path = PathOf(one->name());
       if (path.empty() || ignored_.Has(path)) continue;
-      if (!paths.insert(path).second) {
-        absl::Status failed = tally_.Fail(
-            path, absl::InvalidArgumentError("another object's file has the same path"));
+      const auto [first, is_first] = taken.emplace(inside_.KeyOf(path), one->name());
+      if (!is_first) {
+        absl::Status failed =
+            tally_.Fail(path, absl::InvalidArgumentError(absl::StrCat(
+                                  "it is the same file here as that of ", first->second)));
         if (!failed.ok()) return failed;
         continue;
       }

@@ -1,14 +1,24 @@
 #include "oaktree/inside.h"
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/str_split.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wctype.h>
+#if __has_include(<xlocale.h>)
+// Where macOS has what POSIX has in <locale.h> and <wctype.h>.
+#include <xlocale.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <utility>
 
 #include "oaktree/content.h"
@@ -23,6 +33,40 @@ constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 std::vector<std::string> StepsOf(const std::string& path) { return absl::StrSplit(path, '/'); }
 
+// Whether two names that differ in case are one file in a folder. False where it cannot be tried,
+// for nothing is replaced where nothing can be made.
+bool IgnoresCase(int folder) {
+  std::random_device random;
+  std::string name = absl::StrFormat(".oaktree-%08x%08x-a", random(), random());
+  const int probe = ::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (probe < 0) return false;
+  ::close(probe);
+  std::string other = name;
+  other.back() = 'A';
+  const bool is_found = ::faccessat(folder, other.c_str(), F_OK, 0) == 0;
+  ::unlinkat(folder, name.c_str(), 0);
+  return is_found;
+}
+
+// Text of which nothing but its case is lost.
+std::string WithoutCase(const std::string& text) {
+  // Whatever the program's own locale is.
+  static const locale_t kUtf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  if (kUtf8 == nullptr) return absl::AsciiStrToLower(text);
+  std::wstring wide(text.size(), L'\0');
+  const locale_t before = ::uselocale(kUtf8);
+  const size_t count = std::mbstowcs(wide.data(), text.c_str(), wide.size());
+  ::uselocale(before);
+  if (count > wide.size()) return absl::AsciiStrToLower(text);
+  std::string made;
+  for (const wchar_t one : wide.substr(0, count)) {
+    // Of some letters there are two small ones.
+    const wint_t small = ::towlower_l(::towupper_l(static_cast<wint_t>(one), kUtf8), kUtf8);
+    absl::StrAppend(&made, small, " ");
+  }
+  return made;
+}
+
 }  // namespace
 
 absl::StatusOr<Inside> Inside::Of(const std::string& directory, bool may_make) {
@@ -31,7 +75,7 @@ absl::StatusOr<Inside> Inside::Of(const std::string& directory, bool may_make) {
   if (error) return absl::ErrnoToStatus(error.value(), directory);
   const int folder = ::open(directory.c_str(), kFolder);
   if (folder < 0 && (may_make || errno != ENOENT)) return FromErrno(directory);
-  return Inside(directory, folder);
+  return Inside(directory, folder, may_make && IgnoresCase(folder));
 }
 
 Inside::~Inside() {
@@ -39,7 +83,9 @@ Inside::~Inside() {
 }
 
 Inside::Inside(Inside&& other) noexcept
-    : directory_(other.directory_), folder_(std::exchange(other.folder_, -1)) {}
+    : directory_(other.directory_),
+      folder_(std::exchange(other.folder_, -1)),
+      ignores_case_(other.ignores_case_) {}
 
 absl::Status Inside::Check(const std::string& path) {
   for (const auto& step : StepsOf(path)) {
@@ -48,6 +94,10 @@ absl::Status Inside::Check(const std::string& path) {
     }
   }
   return absl::OkStatus();
+}
+
+std::string Inside::KeyOf(const std::string& path) const {
+  return ignores_case_ && Check(path).ok() ? WithoutCase(path) : path;
 }
 
 bool Inside::LeadsOut(const std::string& place) const {

@@ -13,7 +13,8 @@ namespace oaktree::internal {
 // A folder that nothing leaves which is written into it: neither a name nor a link leads out.
 class Inside {
  public:
-  // Makes the folder where it is absent, unless nothing is to be changed.
+  // Makes the folder where it is absent, and tries whether it ignores case, unless nothing is to
+  // be changed.
   static absl::StatusOr<Inside> Of(const std::string& directory, bool may_make);
   ~Inside();
   Inside(Inside&& other) noexcept;
@@ -33,8 +34,12 @@ class Inside {
   // Whether a file could be called so.
   static absl::Status Check(const std::string& path);
 
+  // The same for all paths that are one file here.
+  std::string KeyOf(const std::string& path) const;
+
  private:
-  Inside(std::string directory, int folder) : directory_(std::move(directory)), folder_(folder) {}
+  Inside(std::string directory, int folder, bool ignores_case)
+      : directory_(std::move(directory)), folder_(folder), ignores_case_(ignores_case) {}
 
   // Whether a link is there that leads out.
   bool LeadsOut(const std::string& place) const;
@@ -45,6 +50,7 @@ class Inside {
   const std::string directory_;
   // Below 0 where there is none.
   int folder_;
+  const bool ignores_case_;
 };
 
 }  // namespace oaktree::internal

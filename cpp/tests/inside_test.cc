@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -11,11 +14,28 @@
 namespace oaktree::testing {
 namespace {
 
+std::atomic<bool> is_case_ignored = false;
+
+}  // namespace
+}  // namespace oaktree::testing
+
+// In place of the C library's: a file system that ignores case is not to be had everywhere.
+extern "C" int faccessat(int folder, const char* name, int mode, int) noexcept {
+  std::string asked = name;
+  if (oaktree::testing::is_case_ignored && asked.back() == 'A') asked.back() = 'a';
+  return static_cast<int>(::syscall(SYS_faccessat, folder, asked.c_str(), mode));
+}
+
+namespace oaktree::testing {
+namespace {
+
 namespace fs = std::filesystem;
 using Names = std::set<std::string>;
 
 class InsideAFolder : public ::testing::Test {
  protected:
+  ~InsideAFolder() override { is_case_ignored = false; }
+
   // Downloads all that has the prefix into the folder d; the paths that failed.
   Names Failed(const std::string& prefix = "") {
     const auto result = DownloadDirectory(Client(fake_.address()), "c", prefix, folder_ / "d");
@@ -114,6 +134,26 @@ TEST_F(InsideAFolder, OfTwoObjectsOfOnePathOneIsThere) {
   EXPECT_EQ(Failed("p"), Names{"a"});
   EXPECT_EQ(sent_, 1);
   EXPECT_EQ(Contents(folder_ / "d/a"), "1");
+}
+
+TEST_F(InsideAFolder, NamesThatDifferInCaseAreOneFileWhereItIsIgnored) {
+  is_case_ignored = true;
+  const Names first = {"A", "B/x", "b/y", "Ä", "ö", "Σ"};
+  // Of the last there are two small letters.
+  const Names second = {"a", "b/X", "ä", "ς"};
+  for (const Names& names : {first, second}) {
+    for (const auto& name : names) Store(name, name);
+  }
+  EXPECT_EQ(Failed(), second);
+  EXPECT_NE(errors_["a"].find("that of A"), std::string::npos) << errors_["a"];
+  EXPECT_EQ(Files("d"), first);
+}
+
+TEST_F(InsideAFolder, NamesThatDifferInCaseAreTwoFilesElsewhere) {
+  const Names all = {"A", "a", "Ä", "ä"};
+  for (const auto& name : all) Store(name, name);
+  EXPECT_EQ(Failed(), Names());
+  EXPECT_EQ(Files("d"), all);
 }
 
 }  // namespace
