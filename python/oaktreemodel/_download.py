@@ -130,7 +130,7 @@ class Download:
                 while (told := await talk.receive()) is not None:
                     if told.HasField("content"):
                         self._begin(told)
-                        if self._goes_direct and (ticket := await self._ticket(told)) is not None:
+                        if self._goes_direct and (ticket := await self._ticket(told, deadline)):
                             break
                     if told.chunk:
                         if self._whole is None:
@@ -148,15 +148,15 @@ class Download:
         finally:
             made.close()
 
-    async def _ticket(self, told: Any) -> Ticket | None:
+    async def _ticket(self, told: Any, deadline: Deadline) -> Ticket | None:
         """How to fetch it straight from the cloud; None if it comes through oaktree."""
         if self._has_tickets:
             ticket: Ticket = told.ticket
             return ticket if told.HasField("ticket") else None
         if told.content.size_bytes < SIGN_FROM_BYTES or not self._hash():
             return None
-        name = self._request.name_or_id
-        signed = Signed(self._driver, self._request.parent, name, is_upload=False)
+        parent, name = self._request.parent, self._request.name_or_id
+        signed = Signed(self._driver, parent, name, is_upload=False, deadline=deadline)
         return await signed.find()
 
     def _rest(self) -> Any:

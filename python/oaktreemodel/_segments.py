@@ -144,8 +144,7 @@ class Segments:
             # The plan is of the size that the file had before it was opened.
             raise self._opened._changed()
         lead = self._step.segments[0].name.rpartition("/")[0] + "/"
-        signed = Signed(self._driver, self._request.parent, lead, is_upload=True)
-
+        signed = Signed(self._driver, self._request.parent, lead, is_upload=True, deadline=deadline)
         await signed.find()
 
         async def do(segment: PlannedSegment | None) -> None:

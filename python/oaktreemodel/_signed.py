@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from oaktreemodel._deadline import Deadline
 from oaktreemodel._drive import Driver
 from oaktreemodel._ticket import Broken, Unreachable, usable
 from oaktreemodel.errors import OaktreeError
@@ -21,8 +22,17 @@ EXPIRED = 401
 class Signed:
     """The way straight to the cloud for some objects of one container, where there is one."""
 
-    def __init__(self, driver: Driver, parent: str, prefix: str, *, is_upload: bool) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        parent: str,
+        prefix: str,
+        *,
+        is_upload: bool,
+        deadline: Deadline | None = None,
+    ) -> None:
         self._driver = driver
+        self._deadline = deadline or Deadline(None)
         self._request = driver.requests._request(
             SignStorageObjectsRequest, parent=parent, prefix=prefix, is_upload=is_upload
         )
@@ -62,8 +72,9 @@ class Signed:
             request = SignStorageObjectsRequest()
             request.CopyFrom(self._request)
             sign = StorageObjectServiceStub(self._driver.channel).SignStorageObjects
+            left = self._deadline.shorten(SIGN_TIMEOUT)
             try:
-                self._ticket = (await self._driver.unary(sign, request, SIGN_TIMEOUT)).ticket
+                self._ticket = (await self._driver.unary(sign, request, left)).ticket
             except OaktreeError:
                 # Whatever it is: if the way through oaktree fails as well, that says why.
                 self._is_closed = True

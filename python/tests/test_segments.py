@@ -9,10 +9,10 @@ import grpc
 import oaktreemodel
 import pytest
 from conftest import Directories
-from fake import Oaktree, status
+from fake import BOUND, Oaktree, status
 from folders import FILES
 from google.protobuf.message import Message
-from oaktreemodel import _download, _segments, v1
+from oaktreemodel import _download, _segments, _signed, v1
 from store import Container
 
 
@@ -118,9 +118,12 @@ def test_where_there_is_no_ticket_it_goes_through_oaktree(
     monkeypatch.setattr(_segments, "ASK_FROM_BYTES", 1000)
     container.segment_size = 300_000
     oaktree.answer("SignStorageObjects", status(code, "NOT_NOW"))
-    client.storage_objects.upload(DATA, parent="c", name="n")
+    client.storage_objects.upload(DATA, parent="c", name="n", timeout=BOUND)
     assert container.objects == {"n": DATA}
-    oaktree.only_call("SignStorageObjects")
+    # The time for all is also that for this.
+    left = oaktree.only_call("SignStorageObjects").time_remaining
+    assert left is not None
+    assert left < _signed.SIGN_TIMEOUT - BOUND
 
 
 @pytest.mark.parametrize("answered", [0, 401, 404])
