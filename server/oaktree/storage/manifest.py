@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from openstack import exceptions
 
-from oaktree import objects, swift
+from oaktree import bodyheaders, objects, swift
 from oaktree.place import Place
 from oaktree.storage import segments
 
@@ -29,9 +29,13 @@ def names(place: Place, container: str, name: str) -> set[str]:
     try:
         if not objects.is_static(response.headers):
             return set()
-        parts: list[dict[str, Any]] = orjson.loads(response.content)
+        parts: Any = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        parts = None
     finally:
         response.close()
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise bodyheaders.no_answer("what the object is made of")
     lead = f"/{container}/"
     paths = [str(part.get("name", "")) for part in parts]
     return {path.removeprefix(lead) for path in paths if path.startswith(lead)}

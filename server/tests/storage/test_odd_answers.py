@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from oaktree import swift
 
-from .asks import Code, Store, refused
+from .asks import Code, Store, copy, refused
 from .moving import DATA, begin, download, md5, sha256
 
 SIZE = len(DATA)
@@ -111,3 +111,23 @@ def test_an_etag_that_is_no_md5(
 def test_an_md5_in_capitals(modern: Store, parent: str, odd: Callable[..., None]) -> None:
     odd(Etag=f'"{md5(DATA).upper()}"')
     assert download(modern, parent, "o").content.md5 == md5(DATA)
+
+
+@pytest.mark.parametrize("body", [b"", b"[1]", b"{}", b"5", b"<html>"])
+def test_a_manifest_that_is_none(
+    modern: Store, parent: str, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    modern.swift("PUT", parent, "o2", body=b"x")
+    ask = swift.ask
+
+    def planted(*given: Any, **named: Any) -> Any:
+        response = ask(*given, **named)
+        if named.get("query") == {"multipart-manifest": "get"}:
+            response.headers["X-Static-Large-Object"] = "True"
+            assert response.content
+            response._content = body
+        return response
+
+    monkeypatch.setattr(swift, "ask", planted)
+    with refused(Code.UNKNOWN, "CLOUD_ERROR"):
+        copy(modern, parent, "o", to_name="o2")
