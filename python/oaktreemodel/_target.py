@@ -79,7 +79,7 @@ class Path:
         self._part = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(6)}.part")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
-            self._file = os.fdopen(os.open(self._part, flags, 0o666), "wb", buffering=0)
+            self._file = os.fdopen(os.open(self._part, flags, _mode(self._path)), "wb", buffering=0)
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from error
 
@@ -106,6 +106,14 @@ class Path:
         self._file.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._part)
+
+
+def _mode(path: str) -> int:
+    """The rights of what takes a file's place: nobody else is to read it meanwhile, either."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return 0o666
 
 
 def open_target(target: Target) -> Sink:

@@ -212,6 +212,20 @@ def test_the_parts_make_something_else(
     assert os.listdir(folder) == []
 
 
+def test_nobody_else_reads_it_meanwhile(client: Any, oaktree: Oaktree, folder: Path) -> None:
+    (folder / "file").write_bytes(b"secret")
+    (folder / "file").chmod(0o600)
+    oaktree.answer("DownloadImage", whole())
+    modes = set()
+
+    def look(progress: Any) -> None:
+        modes.update(one.stat().st_mode & 0o777 for one in folder.iterdir())
+
+    client.images.download("n", folder / "file", on_progress=look)
+    look(None)
+    assert modes == {0o600}
+
+
 def test_a_digest_that_is_told_late(client: Any, oaktree: Oaktree, folder: Path) -> None:
     oaktree.answer("DownloadImage", broken(), whole(sha256=sha256(DATA)))
     client.images.download("n", folder / "file")
