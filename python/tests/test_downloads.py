@@ -216,12 +216,12 @@ def test_nobody_else_reads_it_meanwhile(client: Any, oaktree: Oaktree, folder: P
     (folder / "file").write_bytes(b"secret")
     (folder / "file").chmod(0o600)
     oaktree.answer("DownloadImage", whole())
-    modes = set()
+    modes: set[int] = set()
 
     def look(progress: Any) -> None:
         modes.update(one.stat().st_mode & 0o777 for one in folder.iterdir())
 
-    client.images.download("n", folder / "file", on_progress=look)
+    client.images.download("n", folder / "file", progress=look)
     look(None)
     assert modes == {0o600}
 
