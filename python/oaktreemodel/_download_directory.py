@@ -49,7 +49,7 @@ async def download_directory(
 ) -> DirectoryResult:
     """What became of it."""
     inside = await driver.work(Inside, wishes.directory, makes=not wishes.dry_run)
-    with Direct(wishes.parallel) as direct:
+    with Direct(wishes.parallel, driver.check) as direct:
         tally, meter = Tally(guarded(on_step)), Meter(driver.told(guarded(on_progress)))
         try:
             one = _Directory(driver, wishes, inside, direct, tally, meter)

@@ -63,7 +63,7 @@ async def upload_directory(
     driver: Driver, wishes: Wishes, on_progress: OnProgress | None, on_step: OnStep | None
 ) -> DirectoryResult:
     """What became of it."""
-    with Direct(wishes.parallel) as direct:
+    with Direct(wishes.parallel, driver.check) as direct:
         tally, meter = Tally(guarded(on_step)), Meter(driver.told(guarded(on_progress)))
         try:
             return await _Directory(driver, wishes, direct, tally, meter).upload()
