@@ -58,8 +58,8 @@ def test_an_abort_of_what_is_old(modern: Store, parent: str, old: set[str]) -> N
     send(modern, parent, plan(modern, parent, DATA), DATA, only={0, 3})
     old.update(left(modern, parent))
     for age, count in ((3 * 3600, 0), (3600, 2)):
-        fields = {"parent": parent, "untouched_for": {"seconds": age}}
-        assert modern("AbortStorageObjectUploads", **fields).segment_count == count
+        told = modern("AbortStorageObjectUploads", parent=parent, untouched_for={"seconds": age})
+        assert told.segment_count == count
     assert left(modern, parent) == []
 
 
