@@ -194,13 +194,15 @@ class Put:
             return False
         try:
             with self._ask("GET", stream=True) as response:
-                made = hashlib.sha256()
+                made, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
                 while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
                     made.update(chunk)
+                    md5.update(chunk)
                 there = response.headers.get("Etag", "").strip('"')
         except Exception:
             return False
-        return there == etag and made.hexdigest() == sha256
+        # A cloud whose own word is wrong is not to be believed in what it keeps, either.
+        return there == etag == md5.hexdigest() and made.hexdigest() == sha256
 
     def _spoilt(self, etag: str, md5: str) -> None:
         """The cloud holds something else than was sent."""
