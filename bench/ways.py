@@ -29,6 +29,8 @@ from oaktreemodel.v1 import (
 from openstack.config import OpenStackConfig
 
 CHUNK_BYTES = 256 * 1024
+# In which oaktree has large objects go, where nobody says otherwise.
+SEGMENT_BYTES = 256 << 20
 # What everything is made in, so that nobody takes it for his own.
 CONTAINER = "bench-oaktree"
 
@@ -71,10 +73,12 @@ class Body:
 
 
 class File(io.RawIOBase):
-    """So many bytes as an open file, read without a disk."""
+    """So many bytes as an open file, read without a disk: those of `pieces`, from the beginning
+    again after so many."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, after: int) -> None:
         self._size = size
+        self._after = after
         self._at = 0
 
     def readable(self) -> bool:
@@ -91,7 +95,9 @@ class File(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        piece = next(Source(self._size).pieces(self._at, self._at + len(buffer)), b"")
+        at = self._at % self._after
+        end = min(at + len(buffer), self._after, at + self._size - self._at)
+        piece = next(Source(self._size).pieces(at, end), b"")
         buffer[: len(piece)] = piece
         self._at += len(piece)
         return len(piece)
@@ -314,7 +320,9 @@ class Client:
         self._name = f"bench-{uuid.uuid4().hex}"
 
     def up_image(self, size: int) -> None:
-        self._id = self._cloud.images.upload(File(size), name=self._name, disk_format="raw").id
+        self._id = self._cloud.images.upload(
+            File(size, size), name=self._name, disk_format="raw"
+        ).id
 
     def down_image(self, size: int) -> None:
         self._cloud.images.download(self._id, Nowhere())
@@ -323,7 +331,9 @@ class Client:
         self._cloud.images.delete(self._id)
 
     def up_object(self, size: int) -> None:
-        self._cloud.storage_objects.upload(File(size), parent=CONTAINER, name=self._name)
+        # The cloud takes each segment for the beginning of what it is told to assume.
+        file = File(size, SEGMENT_BYTES)
+        self._cloud.storage_objects.upload(file, parent=CONTAINER, name=self._name)
 
     def down_object(self, size: int) -> None:
         self._cloud.storage_objects.download(self._name, Nowhere(), parent=CONTAINER)
